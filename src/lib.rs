@@ -1,0 +1,5 @@
+//! meshtriage: Istio troubleshooting as an HTTP API. `ARCHITECTURE.md` has the map.
+
+pub mod clock;
+pub mod redact;
+pub mod report;
