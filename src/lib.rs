@@ -1,5 +1,6 @@
 //! meshtriage: Istio troubleshooting as an HTTP API. `ARCHITECTURE.md` has the map.
 
 pub mod clock;
+pub mod logs;
 pub mod redact;
 pub mod report;
