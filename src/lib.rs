@@ -1,6 +1,7 @@
 //! meshtriage: Istio troubleshooting as an HTTP API. `ARCHITECTURE.md` has the map.
 
 pub mod clock;
+pub mod envoy;
 pub mod errors;
 pub mod logs;
 pub mod redact;
