@@ -4,5 +4,6 @@ pub mod clock;
 pub mod envoy;
 pub mod errors;
 pub mod logs;
+pub mod mesh;
 pub mod redact;
 pub mod report;

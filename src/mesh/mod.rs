@@ -1,0 +1,38 @@
+//! The mesh: an immutable, indexed picture of a cluster's objects at one moment. No I/O.
+//!
+//! [`MeshBuilder`] takes objects from anywhere: items of live lists, recorded ones, YAML and JSON files. [`Mesh`]
+//! answers questions about them; [`Mesh::seen_from`] gives the same mesh as a revision, or `istioctl`, would see it.
+//! A document is kept as a [`Tree`] and read through a [`View`], for which every field exists: what is absent, null
+//! or of another type reads as empty. So no object, however malformed, can stop a rule.
+
+mod builder;
+mod config;
+mod documents;
+pub mod host;
+mod host_index;
+mod hosts;
+mod json;
+mod kind;
+pub mod labels;
+mod membership;
+mod object;
+mod perspective;
+pub mod protocol;
+mod snapshot;
+mod tree;
+pub mod versions;
+mod view;
+pub mod yaml;
+
+pub use builder::{MeshBuilder, Settings, is_ignored_namespace};
+pub use config::MeshConfig;
+pub use documents::Malformed;
+pub use host_index::HostIndex;
+pub use hosts::{HostMap, Known, exported_scopes};
+pub use kind::{Kind, KindSet};
+pub use membership::{DATAPLANE_MODE, INJECT, INJECTION, REVISION, Workload, is_ambient_pod, is_control_plane};
+pub use object::{LOCAL_CLUSTER, Object, Source};
+pub use perspective::Perspective;
+pub use snapshot::Mesh;
+pub use tree::{MAX_DEPTH, Shape, Tree, TreeBuilder, Unfit};
+pub use view::{Entries, Items, View};
