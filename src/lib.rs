@@ -1,5 +1,6 @@
 //! meshtriage: Istio troubleshooting as an HTTP API. `ARCHITECTURE.md` has the map.
 
+pub mod analyzers;
 pub mod clock;
 pub mod envoy;
 pub mod errors;

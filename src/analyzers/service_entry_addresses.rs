@@ -1,0 +1,53 @@
+//! Finds `ServiceEntries` for TCP that have no address by which a proxy could tell their traffic.
+
+use super::{Analyzer, Message, Messages, Path};
+use crate::mesh::{Kind, Mesh, MeshConfig, Object, View};
+use crate::report::{Code, Severity};
+
+pub(super) const ANALYZER: Analyzer = Analyzer {
+    name: "serviceentry.Analyzer",
+    reads: &[Kind::ServiceEntry, Kind::MeshConfig],
+    reports: &[&IST0134],
+    by_default: true,
+    run,
+};
+
+static IST0134: Code = Code {
+    id: "IST0134",
+    severity: Severity::Warning,
+    docs: "https://istio.io/latest/docs/reference/config/analysis/ist0134/",
+    page: include_str!("pages/IST0134.md"),
+};
+
+fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
+    for entry in mesh.each(Kind::ServiceEntry) {
+        let has_address = !entry.spec().get("addresses").is_empty() || !entry.status().get("addresses").is_empty();
+        if has_address || allocates_addresses(mesh.config_of(entry.namespace())) {
+            continue;
+        }
+        for (port, index) in entry.spec().get("ports").items().zip(0..) {
+            if is_opaque(port) {
+                messages.report(address_is_required(entry, index));
+            }
+        }
+    }
+}
+
+/// Whether proxies answer DNS queries with addresses of their own. That istiod allocates addresses by itself shows in
+/// the status of a `ServiceEntry`.
+/// See [DNS proxying](https://istio.io/latest/docs/ops/configuration/traffic-management/dns-proxy/).
+fn allocates_addresses(config: &MeshConfig) -> bool {
+    let is_on = |key: &str| config.proxy_metadata.get(key).is_some_and(|value| value == "true");
+    is_on("ISTIO_META_DNS_CAPTURE") && (is_on("ISTIO_META_DNS_AUTO_ALLOCATE") || is_on("PILOT_ENABLE_IP_AUTOALLOCATE"))
+}
+
+/// Whether a port's traffic names no host that a proxy could read.
+fn is_opaque(port: View<'_>) -> bool {
+    let protocol = port.get("protocol").text();
+    protocol.is_empty() || protocol.eq_ignore_ascii_case("TCP")
+}
+
+fn address_is_required(entry: &Object, index: usize) -> Message<'_> {
+    let path = Path::spec().key("ports").index(index).key("name");
+    Message::new(&IST0134, entry, "ServiceEntry addresses are required for this protocol.").at(path)
+}
