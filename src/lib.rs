@@ -2,6 +2,7 @@
 
 pub mod analyzers;
 pub mod clock;
+pub mod cluster;
 pub mod envoy;
 pub mod errors;
 pub mod logs;
