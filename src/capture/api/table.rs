@@ -1,0 +1,195 @@
+//! Lists as `kubectl get` shows them: the recorded `Table`, narrowed, or one that is built from the objects.
+//! <https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables>
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::super::store::{Gvr, Resource, Store, text};
+use super::columns;
+use super::objects::only_metadata;
+use super::path::Query;
+
+/// The table of these objects, in their order.
+pub(super) fn of_list(
+    store: &Store,
+    gvr: &Gvr,
+    resource: &Resource,
+    items: &[&Arc<Value>],
+    metadata: &Value,
+    query: &Query,
+) -> Value {
+    let include = query.get("includeObject").unwrap_or("Metadata");
+    let recorded = resource.table.as_deref().and_then(|table| recorded(table, items));
+    let (columns, cells) = recorded.unwrap_or_else(|| built(store, gvr, items));
+    let rows: Vec<Value> = items
+        .iter()
+        .zip(cells)
+        .map(|(item, cells)| {
+            let mut row = json!({"cells": cells});
+            match include {
+                "None" => {}
+                "Object" => row["object"] = Value::clone(item),
+                _ => row["object"] = only_metadata(item),
+            }
+            row
+        })
+        .collect();
+    json!({
+        "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
+        "columnDefinitions": columns, "rows": rows,
+    })
+}
+
+/// The recorded cells of each object; `None` when one has none, so that no row is missing.
+fn recorded(table: &Value, items: &[&Arc<Value>]) -> Option<(Value, Vec<Value>)> {
+    let mut cells = BTreeMap::new();
+    for row in table.get("rows")?.as_array()? {
+        let metadata = row.pointer("/object/metadata")?;
+        cells.insert((text(metadata, &["namespace"]), text(metadata, &["name"])), row.get("cells")?);
+    }
+    let of_item = |item: &&Arc<Value>| {
+        let key = (text(item, &["metadata", "namespace"]), text(item, &["metadata", "name"]));
+        cells.get(&key).map(|cells| Value::clone(cells))
+    };
+    let rows = items.iter().map(of_item).collect::<Option<Vec<_>>>()?;
+    Some((table.get("columnDefinitions")?.clone(), rows))
+}
+
+fn built(store: &Store, gvr: &Gvr, items: &[&Arc<Value>]) -> (Value, Vec<Value>) {
+    let Some(usual) = columns::usual(gvr) else { return defined(store, gvr, items) };
+    let columns = usual.columns.iter().map(|(name, priority)| {
+        let format = if *name == "Name" { "name" } else { "" };
+        json!({"name": name, "type": "string", "format": format, "priority": priority, "description": ""})
+    });
+    let rows = items.iter().map(|item| Value::Array((usual.cells)(store, item)));
+    (columns.collect(), rows.collect())
+}
+
+/// Name, what the definition adds, and age.
+fn defined(store: &Store, gvr: &Gvr, items: &[&Arc<Value>]) -> (Value, Vec<Value>) {
+    let extra = printer_columns(store, gvr);
+    let mut columns =
+        vec![json!({"name": "Name", "type": "string", "format": "name", "priority": 0, "description": ""})];
+    for column in &extra {
+        columns.push(json!({
+            "name": column.name, "type": column.kind, "format": "", "priority": column.priority, "description": "",
+        }));
+    }
+    let has_age = extra.iter().any(|column| column.name == "Age");
+    if !has_age {
+        columns.push(json!({"name": "Age", "type": "string", "format": "", "priority": 0, "description": ""}));
+    }
+    let row = |item: &&Arc<Value>| {
+        let mut cells = vec![json!(text(item, &["metadata", "name"]))];
+        cells.extend(extra.iter().map(|column| column.cell(store, item)));
+        if !has_age {
+            cells.push(age(store, text(item, &["metadata", "creationTimestamp"])));
+        }
+        Value::Array(cells)
+    };
+    (Value::Array(columns), items.iter().map(row).collect())
+}
+
+/// A column that a `CustomResourceDefinition` adds.
+struct Column {
+    name: String,
+    kind: String,
+    priority: i64,
+    path: Vec<String>,
+}
+
+impl Column {
+    fn cell(&self, store: &Store, item: &Value) -> Value {
+        let value = self.path.iter().try_fold(item, |value, name| match name.parse::<usize>() {
+            Ok(index) => value.get(index),
+            Err(_) => value.get(name),
+        });
+        match value {
+            Some(Value::String(time)) if self.kind == "date" => age(store, time),
+            Some(Value::Array(list)) => json!(Value::Array(list.clone()).to_string()),
+            Some(value) => value.clone(),
+            None => Value::Null,
+        }
+    }
+}
+
+/// Those whose JSON path is a plain chain of names and indexes.
+fn printer_columns(store: &Store, gvr: &Gvr) -> Vec<Column> {
+    let definitions = store.resources.get(&Gvr::new("apiextensions.k8s.io", "v1", "customresourcedefinitions"));
+    let name = format!("{}.{}", gvr.plural, gvr.group);
+    let versions = definitions.and_then(|definitions| definitions.find("", &name)?.pointer("/spec/versions"));
+    let mut versions = versions.and_then(Value::as_array).into_iter().flatten();
+    let version = versions.find(|version| text(version, &["name"]) == gvr.version);
+    let columns = version.and_then(|version| version.get("additionalPrinterColumns")).and_then(Value::as_array);
+    let column = |column: &Value| {
+        let path = text(column, &["jsonPath"]).strip_prefix('.')?;
+        if path.contains(['?', '*', '@', '\'', '\\']) {
+            return None;
+        }
+        Some(Column {
+            name: text(column, &["name"]).to_owned(),
+            kind: text(column, &["type"]).to_owned(),
+            priority: column.get("priority").and_then(Value::as_i64).unwrap_or_default(),
+            path: path.split(['.', '[', ']']).filter(|part| !part.is_empty()).map(str::to_owned).collect(),
+        })
+    };
+    columns.into_iter().flatten().filter_map(column).collect()
+}
+
+/// The age at the time of the recording, as `kubectl` writes it: `<unknown>` without a time.
+pub(super) fn age(store: &Store, time: &str) -> Value {
+    let (Ok(time), Some(now)) = (time.parse::<jiff::Timestamp>(), store.recorded_at) else {
+        return json!("<unknown>");
+    };
+    json!(short(now.duration_since(time).as_secs()))
+}
+
+/// <https://pkg.go.dev/k8s.io/apimachinery/pkg/util/duration#HumanDuration>
+fn short(seconds: i64) -> String {
+    const MINUTE: i64 = 60;
+    const HOUR: i64 = 60 * MINUTE;
+    const DAY: i64 = 24 * HOUR;
+    const YEAR: i64 = 365 * DAY;
+    let two = |large: i64, large_unit: char, small: i64, small_unit: char| match small {
+        0 => format!("{large}{large_unit}"),
+        _ => format!("{large}{large_unit}{small}{small_unit}"),
+    };
+    let (minutes, hours, days, years) = (seconds / MINUTE, seconds / HOUR, seconds / DAY, seconds / YEAR);
+    match seconds {
+        ..-1 => "<invalid>".to_owned(),
+        -1 => "0s".to_owned(),
+        _ if seconds < 2 * MINUTE => format!("{seconds}s"),
+        _ if minutes < 10 => two(minutes, 'm', seconds % MINUTE, 's'),
+        _ if minutes < 3 * 60 => format!("{minutes}m"),
+        _ if hours < 8 => two(hours, 'h', minutes % 60, 'm'),
+        _ if hours < 48 => format!("{hours}h"),
+        _ if hours < 192 => two(days, 'd', hours % 24, 'h'),
+        _ if days < 2 * 365 => format!("{days}d"),
+        _ if days < 8 * 365 => two(years, 'y', days % 365, 'd'),
+        _ => format!("{years}y"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn ages_are_short() {
+        let check = |seconds, expected: &str| assert_eq!(short(seconds), expected);
+        check(-5, "<invalid>");
+        check(0, "0s");
+        check(119, "119s");
+        check(120, "2m");
+        check(132, "2m12s");
+        check(600, "10m");
+        check(3 * 3600, "3h");
+        check(3 * 3600 + 60, "3h1m");
+        check(9 * 3600, "9h");
+        check(49 * 3600, "2d1h");
+        check(10 * 86400, "10d");
+        check(800 * 86400, "2y70d");
+    }
+}
