@@ -6,6 +6,7 @@ pub mod clock;
 pub mod cluster;
 pub mod envoy;
 pub mod errors;
+pub mod history;
 pub mod logs;
 pub mod mesh;
 pub mod redact;

@@ -1,0 +1,126 @@
+//! What becomes of old runs, and of those whose process is gone.
+
+use jiff::Timestamp;
+
+use super::Result;
+use super::connect::{Db, History, on};
+use super::rows::{storable, word};
+use crate::report::State;
+
+/// How many runs one statement deletes, so that each stays within the time limit and lets others write in between.
+const RUNS_AT_ONCE: i64 = 200;
+
+/// Which runs to keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// A run whose own `expires_at` has come goes, however young.
+    pub now: Timestamp,
+    /// A run that started earlier goes.
+    pub older_than: Timestamp,
+    /// Of the rest, the newest stay. A run that is queued or running is counted, but never goes for this reason.
+    pub keep_at_most: u64,
+}
+
+impl History {
+    /// Deletes the runs of a cluster that need not be kept, and says how many. What was deleted stays so when it
+    /// fails half-way. Several replicas may do it at once.
+    pub async fn retain(&self, cluster: &str, retention: Retention) -> Result<u64> {
+        let aged = match self.db {
+            Db::Sqlite(_) => {
+                "delete from run where run_id in (select run_id from run \
+                 where cluster = $1 and (started_at < $2 or expires_at <= $3) limit $4)"
+            }
+            Db::Postgres(_) => {
+                "delete from run where run_id in (select run_id from run \
+                 where cluster = $1 and (started_at < $2 or expires_at <= $3) limit $4 for update skip locked)"
+            }
+        };
+        let surplus = match self.db {
+            Db::Sqlite(_) => {
+                "delete from run where run_id in (select run_id from run \
+                 where cluster = $1 and (started_at, run_id) <= ($2, $3) and state not in ($4, $5) limit $6)"
+            }
+            Db::Postgres(_) => {
+                "delete from run where run_id in (select run_id from run \
+                 where cluster = $1 and (started_at, run_id) <= ($2, $3) and state not in ($4, $5) limit $6 \
+                 for update skip locked)"
+            }
+        };
+        let cluster = storable(cluster);
+        let mut deleted = 0;
+        loop {
+            let batch = self
+                .deleting(async {
+                    on!(&self.db, pool => sqlx::query(aged)
+                        .bind(&cluster)
+                        .bind(retention.older_than.as_millisecond())
+                        .bind(retention.now.as_millisecond())
+                        .bind(RUNS_AT_ONCE)
+                        .execute(pool).await.map(|done| done.rows_affected()))
+                })
+                .await?;
+            deleted += batch;
+            if batch == 0 {
+                break;
+            }
+        }
+        let Some((started_at, run)) = self.first_beyond(&cluster, retention.keep_at_most).await? else {
+            return Ok(deleted);
+        };
+        loop {
+            let batch = self
+                .deleting(async {
+                    on!(&self.db, pool => sqlx::query(surplus)
+                        .bind(&cluster)
+                        .bind(started_at)
+                        .bind(&run)
+                        .bind(word(&State::Queued))
+                        .bind(word(&State::Running))
+                        .bind(RUNS_AT_ONCE)
+                        .execute(pool).await.map(|done| done.rows_affected()))
+                })
+                .await?;
+            deleted += batch;
+            if batch == 0 {
+                return Ok(deleted);
+            }
+        }
+    }
+
+    /// Ends as failed, for the given reason, the runs of a cluster that are queued or running since before a time
+    /// at which any process that still lived would have finished them. Says how many there were.
+    pub async fn fail_abandoned(&self, cluster: &str, started_before: Timestamp, reason: &str) -> Result<u64> {
+        const SQL: &str =
+            "update run set state = $1, error = $2 where cluster = $3 and state in ($4, $5) and started_at < $6";
+        self.deleting(async {
+            on!(&self.db, pool => sqlx::query(SQL)
+                .bind(word(&State::Failed))
+                .bind(storable(reason))
+                .bind(storable(cluster))
+                .bind(word(&State::Queued))
+                .bind(word(&State::Running))
+                .bind(started_before.as_millisecond())
+                .execute(pool).await.map(|done| done.rows_affected()))
+        })
+        .await
+    }
+
+    /// The newest run that is one too many.
+    async fn first_beyond(&self, cluster: &str, keep: u64) -> Result<Option<(i64, String)>> {
+        const SQL: &str = "select started_at, run_id from run where cluster = $1 \
+             order by started_at desc, run_id desc limit 1 offset $2";
+        let keep = i64::try_from(keep).unwrap_or(i64::MAX);
+        self.limited(async {
+            on!(&self.db, pool => sqlx::query_as(SQL).bind(cluster).bind(keep).fetch_optional(pool).await)
+        })
+        .await
+    }
+
+    async fn deleting(&self, work: impl Future<Output = sqlx::Result<u64>>) -> Result<u64> {
+        self.limited(async {
+            let _turn = self.turn_to_write().await;
+            work.await
+        })
+        .await
+    }
+}

@@ -1,0 +1,144 @@
+//! A run as its row in the table, and back.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::de::IntoDeserializer as _;
+use serde::de::value::{Error as WordError, StrDeserializer};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Error, Result, Run, RunHeader};
+use crate::report::Counts;
+
+#[derive(sqlx::FromRow)]
+pub(super) struct HeaderRow {
+    pub(super) run_id: String,
+    pub(super) cluster: String,
+    pub(super) step: String,
+    pub(super) state: String,
+    pub(super) verdict: Option<String>,
+    pub(super) completeness: Option<String>,
+    pub(super) requested_by: String,
+    pub(super) reason: Option<String>,
+    pub(super) inputs: String,
+    pub(super) access: String,
+    pub(super) started_at: i64,
+    pub(super) duration_ms: Option<i64>,
+    pub(super) errors: i64,
+    pub(super) warnings: i64,
+    pub(super) infos: i64,
+    pub(super) summary: String,
+    pub(super) error: Option<String>,
+    pub(super) namespaces: String,
+    pub(super) expires_at: Option<i64>,
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct RunRow {
+    #[sqlx(flatten)]
+    pub(super) header: HeaderRow,
+    pub(super) answer: Option<String>,
+}
+
+impl From<&RunHeader> for HeaderRow {
+    fn from(run: &RunHeader) -> Self {
+        Self {
+            run_id: run.id.to_string(),
+            cluster: storable(&run.cluster),
+            step: storable(&run.step),
+            state: word(&run.state),
+            verdict: run.verdict.as_ref().map(word),
+            completeness: run.completeness.as_ref().map(word),
+            requested_by: storable(&run.requested_by),
+            reason: run.reason.as_deref().map(storable),
+            inputs: run.inputs.to_string(),
+            access: json(&run.access),
+            started_at: run.started_at.as_millisecond(),
+            duration_ms: run.duration_ms,
+            errors: count(run.counts.error),
+            warnings: count(run.counts.warning),
+            infos: count(run.counts.info),
+            summary: storable(&run.summary),
+            error: run.error.as_deref().map(storable),
+            namespaces: json(&run.namespaces),
+            expires_at: run.expires_at.map(Timestamp::as_millisecond),
+        }
+    }
+}
+
+impl HeaderRow {
+    pub(super) fn read(self) -> Result<RunHeader> {
+        let row = Reading { run: &self.run_id };
+        Ok(RunHeader {
+            id: row.field("run_id", Uuid::parse_str(&self.run_id))?,
+            state: row.field("state", of_word(&self.state))?,
+            verdict: row.field("verdict", self.verdict.as_deref().map(of_word).transpose())?,
+            completeness: row.field("completeness", self.completeness.as_deref().map(of_word).transpose())?,
+            inputs: row.field("inputs", serde_json::from_str(&self.inputs))?,
+            access: row.field("access", serde_json::from_str(&self.access))?,
+            started_at: row.field("started_at", Timestamp::from_millisecond(self.started_at))?,
+            counts: Counts {
+                error: row.field("errors", self.errors.try_into())?,
+                warning: row.field("warnings", self.warnings.try_into())?,
+                info: row.field("infos", self.infos.try_into())?,
+            },
+            namespaces: row.field("namespaces", serde_json::from_str(&self.namespaces))?,
+            expires_at: row.field("expires_at", self.expires_at.map(Timestamp::from_millisecond).transpose())?,
+            cluster: self.cluster,
+            step: self.step,
+            requested_by: self.requested_by,
+            reason: self.reason,
+            duration_ms: self.duration_ms,
+            summary: self.summary,
+            error: self.error,
+        })
+    }
+}
+
+impl RunRow {
+    pub(super) fn read(self) -> Result<Run> {
+        Ok(Run { header: self.header.read()?, answer: self.answer })
+    }
+}
+
+/// Says of which run a field could not be read.
+struct Reading<'a> {
+    run: &'a str,
+}
+
+impl Reading<'_> {
+    fn field<T, E>(&self, field: &'static str, value: Result<T, E>) -> Result<T>
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        value.map_err(|source| Error::Damaged { run: self.run.to_owned(), field, source: Arc::new(source) })
+    }
+}
+
+/// `PostgreSQL` keeps no NUL in a text, though logs and names from outside may hold one. Replaced on both databases,
+/// so that they hold the same.
+pub(super) fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+/// The word that stands for a value, as in JSON.
+pub(super) fn word<T: Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        other => unreachable!("an enum without fields is a word: {other:?}"),
+    }
+}
+
+fn of_word<'a, T: Deserialize<'a>>(word: &'a str) -> Result<T, WordError> {
+    let word: StrDeserializer<'a, WordError> = word.into_deserializer();
+    T::deserialize(word)
+}
+
+fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("lists of plain structs and texts are JSON")
+}
+
+fn count(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
