@@ -1,6 +1,7 @@
 //! meshtriage: Istio troubleshooting as an HTTP API. `ARCHITECTURE.md` has the map.
 
 pub mod analyzers;
+pub mod auth;
 pub mod capture;
 pub mod clock;
 pub mod cluster;
