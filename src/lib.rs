@@ -12,3 +12,4 @@ pub mod logs;
 pub mod mesh;
 pub mod redact;
 pub mod report;
+pub mod steps;

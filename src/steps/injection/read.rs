@@ -1,0 +1,157 @@
+//! Reads what injection depends on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future;
+
+use super::{Backends, InjectorConfig, REVISION, WebhookConfiguration};
+use crate::{
+    cluster::{Cluster, Error, Istiod, Resource, Scope, read},
+    report::{Read, Skipped},
+    steps::resource_status::{gather, object::Object},
+};
+
+/// A list of which a part may be missing: the part is noted, the rest is used.
+pub(in crate::steps) async fn objects(
+    cluster: &Cluster,
+    resource: &Resource,
+    scope: &Scope,
+    selector: Option<&str>,
+    skipped: &mut Vec<Skipped>,
+) -> Result<Read<Vec<Object>>, Error> {
+    let listed = match gather::list(cluster, resource, scope, selector).await {
+        // Namespaces that do not exist hold no objects; one alone is answered by the API server with an empty list.
+        Err(Error::NotFound { .. }) => return Ok(Ok(Vec::new())),
+        listed => read(listed)?,
+    };
+    Ok(match listed {
+        Ok(listed) => {
+            skipped.extend(listed.skipped);
+            Ok(listed.items)
+        }
+        Err(part) => {
+            skipped.push(part.clone());
+            Err(part)
+        }
+    })
+}
+
+/// A list of which no part may be missing: what is absent from it does not exist.
+pub(in crate::steps) async fn whole(
+    cluster: &Cluster,
+    resource: &Resource,
+    scope: &Scope,
+    selector: Option<&str>,
+    skipped: &mut Vec<Skipped>,
+) -> Result<Read<Vec<Object>>, Error> {
+    let before = skipped.len();
+    let list = objects(cluster, resource, scope, selector, skipped).await?;
+    Ok(match skipped.get(before) {
+        Some(part) => Err(part.clone()),
+        None => list,
+    })
+}
+
+pub(in crate::steps) fn mutating_webhooks() -> Resource {
+    let (plural, kind) = ("mutatingwebhookconfigurations", "MutatingWebhookConfiguration");
+    Resource::known("admissionregistration.k8s.io", "v1", plural, kind, false)
+}
+
+pub(in crate::steps) fn config_maps() -> Resource {
+    Resource::known("", "v1", "configmaps", "ConfigMap", true)
+}
+
+pub(in crate::steps) fn endpoint_slices() -> Resource {
+    Resource::known("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", true)
+}
+
+/// Everything that decides over injection, apart from the pods.
+#[derive(Debug)]
+pub(in crate::steps) struct Injection {
+    pub(in crate::steps) configurations: Read<Vec<WebhookConfiguration>>,
+    pub(in crate::steps) backends: Backends,
+    /// By the namespace of the control plane and the revision.
+    pub(in crate::steps) configs: BTreeMap<(String, String), InjectorConfig>,
+    pub(in crate::steps) istiods: Read<Vec<Istiod>>,
+    pub(in crate::steps) skipped: Vec<Skipped>,
+}
+
+impl Injection {
+    pub(in crate::steps) async fn read(cluster: &Cluster) -> Result<Self, Error> {
+        let mut skipped = Vec::new();
+        let webhooks = whole(cluster, &mutating_webhooks(), &Scope::All, None, &mut skipped).await?;
+        let configurations = webhooks.map(|all| all.iter().filter_map(WebhookConfiguration::of).collect::<Vec<_>>());
+        let istiods = match read(cluster.control_plane(&[]).await)? {
+            Ok(found) => {
+                let hidden = found.skipped.first().cloned();
+                skipped.extend(found.skipped);
+                // Where a part could not be seen, it may run there.
+                match hidden {
+                    Some(part) if found.istiods.is_empty() => Err(part),
+                    _ => Ok(found.istiods),
+                }
+            }
+            Err(part) => {
+                skipped.push(part.clone());
+                Err(part)
+            }
+        };
+
+        let services = configurations.as_ref().ok().into_iter().flatten().flat_map(|found| &found.webhooks);
+        let mut places: BTreeSet<String> =
+            services.filter_map(|w| Some(w.service.as_ref()?.namespace.clone())).collect();
+        let control_planes = istiods.as_ref().ok().into_iter().flatten();
+        places.extend(control_planes.filter_map(|istiod| istiod.pod.metadata.namespace.clone()));
+        places.retain(|place| !place.is_empty());
+        if places.is_empty() {
+            let nothing =
+                Backends { services: Ok(BTreeSet::new()), ready: Ok(BTreeMap::new()), roots: Ok(BTreeMap::new()) };
+            return Ok(Self { configurations, backends: nothing, configs: BTreeMap::new(), istiods, skipped });
+        }
+        let scope = Scope::Namespaces(places.into_iter().collect());
+        let (mut some, mut more, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        let (services, slices, maps) = (Resource::services(), endpoint_slices(), config_maps());
+        let (services, slices, maps) = future::join3(
+            whole(cluster, &services, &scope, None, &mut some),
+            whole(cluster, &slices, &scope, None, &mut more),
+            whole(cluster, &maps, &scope, None, &mut others),
+        )
+        .await;
+        let (services, slices, maps) = (services?, slices?, maps?);
+        skipped.extend(some.into_iter().chain(more).chain(others));
+        let configs = maps.as_ref().map(|maps| injector_configs(maps)).unwrap_or_default();
+        let backends = Backends::of(&services, &slices, &maps);
+        Ok(Self { configurations, backends, configs, istiods, skipped })
+    }
+
+    /// The configurations; none where they could not be read.
+    pub(in crate::steps) fn known(&self) -> &[WebhookConfiguration] {
+        self.configurations.as_deref().unwrap_or_default()
+    }
+
+    /// The injector's `ConfigMap` behind a webhook configuration.
+    pub(in crate::steps) fn config_of(&self, found: &WebhookConfiguration) -> Option<&InjectorConfig> {
+        let service = found.webhooks.iter().find_map(|webhook| webhook.service.as_ref())?;
+        self.configs.get(&(service.namespace.clone(), found.revision.clone()))
+    }
+
+    /// Revisions with a ready istiod.
+    pub(in crate::steps) fn running(&self) -> BTreeSet<&str> {
+        let istiods = self.istiods.as_ref().ok().into_iter().flatten();
+        istiods
+            .filter(|istiod| crate::steps::target::is_ready(&istiod.pod))
+            .map(|istiod| istiod.revision.as_str())
+            .collect()
+    }
+}
+
+fn injector_configs(maps: &[Object]) -> BTreeMap<(String, String), InjectorConfig> {
+    let named = maps.iter().filter(|map| map.name().starts_with("istio-sidecar-injector"));
+    named
+        .filter_map(|map| {
+            let by_name = map.name().strip_prefix("istio-sidecar-injector-").unwrap_or("default");
+            let revision = map.label(REVISION).unwrap_or(by_name).to_owned();
+            Some(((map.namespace()?.to_owned(), revision), InjectorConfig::of(map)?))
+        })
+        .collect()
+}

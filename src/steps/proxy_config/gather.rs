@@ -1,0 +1,76 @@
+//! Reads the admin page of a proxy, and what its findings compare with.
+
+use bytes::Bytes;
+use http::Method;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+
+use super::super::target::{self, PROXY};
+use super::{ProxyConfigInput, ProxyConfigKind, workload};
+use crate::{
+    cluster::{
+        self, Cluster, Error, Resource,
+        pod_http::{ENVOY_ADMIN, PodHttpLimits},
+    },
+    envoy::proxy_config::Kind,
+    report::Read,
+};
+
+/// Where istiod puts the root certificate for proxies, in every namespace
+/// (<https://istio.io/latest/docs/concepts/security/#pki>).
+const ROOT_CONFIG_MAP: &str = "istio-ca-root-cert";
+
+pub struct Evidence {
+    pub(super) pod: Pod,
+    pub(super) page: Bytes,
+    /// The clusters that routes and listeners may lead to; `None` where the page has them, or they do not matter.
+    pub(super) clusters: Option<Read<Bytes>>,
+    /// The root certificates (PEM) that istiod gives to this namespace; `None` where they do not matter, or istiod gives
+    /// them in another way.
+    pub(super) root: Option<Read<String>>,
+    pub(super) now: Timestamp,
+}
+
+pub(super) async fn gather(cluster: &Cluster, input: &ProxyConfigInput) -> Result<Evidence, Error> {
+    let pod = workload::find_pod(cluster, &input.namespace, &input.pod).await?;
+    if target::container(&pod, PROXY).is_none() {
+        let why = format!(
+            "pod {}/{} has no container {PROXY:?}, so it has no Envoy",
+            target::namespace(&pod),
+            target::name(&pod)
+        );
+        return Err(Error::Input { field: "pod", why });
+    }
+    let page = page(cluster, &pod, input.kind.kind()).await?;
+    let clusters = match input.kind {
+        ProxyConfigKind::Listener | ProxyConfigKind::Route => {
+            Some(cluster::read(self::page(cluster, &pod, Kind::Cluster).await)?)
+        }
+        _ => None,
+    };
+    let root = match input.kind {
+        ProxyConfigKind::Secret | ProxyConfigKind::All => root(cluster, &pod).await?,
+        _ => None,
+    };
+    Ok(Evidence { pod, page, clusters, root, now: cluster.now() })
+}
+
+async fn page(cluster: &Cluster, pod: &Pod, kind: Kind) -> Result<Bytes, Error> {
+    let (namespace, name) = (target::namespace(pod), target::name(pod));
+    // Envoy tells its log levels to a POST only; without parameters it changes none.
+    let method = if kind == Kind::Log { Method::POST } else { Method::GET };
+    let path = format!("/{}", kind.page());
+    let limits = PodHttpLimits::default();
+    let response = cluster.pod_request(method, namespace, name, ENVOY_ADMIN, &path, limits).await?;
+    response.page(namespace, name, ENVOY_ADMIN, &path)
+}
+
+async fn root(cluster: &Cluster, pod: &Pod) -> Result<Option<Read<String>>, Error> {
+    let config_maps = Resource::known("", "v1", "configmaps", "ConfigMap", true);
+    let found = cluster.get::<ConfigMap>(&config_maps, pod.metadata.namespace.as_deref(), ROOT_CONFIG_MAP).await;
+    if let Err(Error::NotFound { .. }) = found {
+        return Ok(None);
+    }
+    let pem = |map: ConfigMap| map.data.and_then(|mut data| data.remove("root-cert.pem"));
+    Ok(cluster::read(found)?.map(pem).transpose())
+}

@@ -1,0 +1,82 @@
+//! Which pod is meant: by name, or the first ready one of a selector; and which of its containers is the proxy.
+
+use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod};
+
+use crate::{
+    cluster::{Cluster, Error, Resource, Scope},
+    report::Subject,
+};
+
+/// Container of Istio's proxy, in sidecars and gateways.
+pub(crate) const PROXY: &str = "istio-proxy";
+
+/// The pod of that name, or the first ready one that the selector matches, as
+/// `$(kubectl get pods --selector … --output jsonpath='{.items[0]…}')` would take it.
+pub(crate) async fn find_pod(
+    cluster: &Cluster,
+    namespace: &str,
+    pod: Option<&str>,
+    selector: Option<&str>,
+) -> Result<Pod, Error> {
+    if let Some(name) = pod {
+        return cluster.get(&Resource::pods(), Some(namespace), name).await;
+    }
+    let scope = Scope::Namespaces(vec![namespace.to_owned()]);
+    let pods = cluster.list::<Pod>(&Resource::pods(), &scope, selector).await?.items;
+    let count = pods.len();
+    let mut pods = pods.into_iter();
+    pods.find(|pod| is_ready(pod) && container(pod, PROXY).is_some()).ok_or_else(|| Error::NotFound {
+        what: match count {
+            0 => format!("a pod for selector {:?} in namespace {namespace}", selector.unwrap_or_default()),
+            _ => format!(
+                "a ready pod with a proxy among the {count} for selector {:?} in namespace {namespace}",
+                selector.unwrap_or_default()
+            ),
+        },
+    })
+}
+
+/// The container of that name, which for a native sidecar is an init container.
+pub(crate) fn container<'a>(pod: &'a Pod, name: &str) -> Option<&'a Container> {
+    let spec = pod.spec.as_ref()?;
+    let all = spec.containers.iter().chain(spec.init_containers.iter().flatten());
+    all.into_iter().find(|container| container.name == name)
+}
+
+/// Status of the container of that name.
+pub(crate) fn container_status<'a>(pod: &'a Pod, name: &str) -> Option<&'a ContainerStatus> {
+    let status = pod.status.as_ref()?;
+    let all = status.container_statuses.iter().flatten().chain(status.init_container_statuses.iter().flatten());
+    all.into_iter().find(|container| container.name == name)
+}
+
+/// Whether the kubelet calls the pod ready
+/// (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-conditions>).
+pub(crate) fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.is_some_and(|all| all.iter().any(|c| c.type_ == "Ready" && c.status == "True"))
+        && pod.metadata.deletion_timestamp.is_none()
+}
+
+pub(crate) fn namespace(pod: &Pod) -> &str {
+    pod.metadata.namespace.as_deref().unwrap_or_default()
+}
+
+pub(crate) fn name(pod: &Pod) -> &str {
+    pod.metadata.name.as_deref().unwrap_or_default()
+}
+
+/// The pod as the subject of a finding, with the workload it belongs to. The Deployment behind a ReplicaSet is told by
+/// its name: the ReplicaSet's without the hash that the pod carries as a label
+/// (<https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#pod-template-hash-label>).
+pub(crate) fn subject(pod: &Pod) -> Subject {
+    let subject = Subject::namespaced("Pod", namespace(pod), name(pod));
+    let owners = pod.metadata.owner_references.iter().flatten();
+    let Some(owner) = owners.into_iter().find(|owner| owner.controller == Some(true)) else { return subject };
+    let hash = pod.metadata.labels.as_ref().and_then(|labels| labels.get("pod-template-hash"));
+    let deployment = hash.and_then(|hash| owner.name.strip_suffix(hash.as_str())?.strip_suffix('-'));
+    match deployment {
+        Some(deployment) if owner.kind == "ReplicaSet" => subject.owned_by("Deployment", deployment),
+        _ => subject.owned_by(&owner.kind, &owner.name),
+    }
+}
