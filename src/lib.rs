@@ -1,10 +1,13 @@
 //! meshtriage: Istio troubleshooting as an HTTP API. `ARCHITECTURE.md` has the map.
 
 pub mod analyzers;
+pub mod api;
+pub mod app;
 pub mod auth;
 pub mod capture;
 pub mod clock;
 pub mod cluster;
+pub mod config;
 pub mod envoy;
 pub mod errors;
 pub mod history;
@@ -12,4 +15,8 @@ pub mod logs;
 pub mod mesh;
 pub mod redact;
 pub mod report;
+pub mod runs;
+pub mod start;
 pub mod steps;
+pub mod telemetry;
+pub mod terminal;

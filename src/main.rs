@@ -1,3 +1,108 @@
-//! The program; it does nothing yet.
+//! Reads the settings, starts telemetry, and does what was asked for.
 
-fn main() {}
+use std::{io::Write as _, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use meshtriage::{
+    api,
+    app::App,
+    config::{Cli, Command, LogFormat, Serve},
+    history::Retention,
+    start, telemetry, terminal,
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long open requests may take after the signal to stop.
+const GRACE: Duration = Duration::from_secs(20);
+const RETENTION_EVERY: Duration = Duration::from_hours(1);
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return unparsed(&error),
+    };
+    rustls::crypto::ring::default_provider().install_default().expect("no provider was installed before");
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&anyhow::anyhow!(error)),
+    };
+    let result = match cli.command {
+        Command::Serve(serve) => runtime.block_on(run_server(&serve)).map(|()| ExitCode::SUCCESS),
+        Command::Run(run) => runtime.block_on(terminal::run(&run)),
+        Command::Capture(capture) => runtime.block_on(terminal::capture(&capture)),
+        Command::Openapi => print(&api::openapi().to_pretty_json().expect("the document is JSON")),
+    };
+    // A blocking read of a closed terminal or a pod that hangs must not keep the program.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result.unwrap_or_else(|error| failed(&error))
+}
+
+/// Help and version are what was asked for; anything else is a wrong call, and ends as one does in `run`.
+fn unparsed(error: &clap::Error) -> ExitCode {
+    // The terminal may be closed; there is nobody left to tell then.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(terminal::USAGE) } else { ExitCode::SUCCESS }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    // Standard error may be closed; there is nobody left to tell then.
+    let _ = writeln!(std::io::stderr(), "meshtriage: {error:#}");
+    ExitCode::FAILURE
+}
+
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    writeln!(std::io::stdout(), "{text}").context("cannot write to standard output")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run_server(serve: &Serve) -> anyhow::Result<()> {
+    telemetry::start(&serve.log, serve.log_format)?;
+    let app = Arc::new(start::app(serve).await?);
+    for note in &app.notes {
+        tracing::warn!("{note}");
+    }
+    let listener = tokio::net::TcpListener::bind(serve.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", serve.listen))?;
+    let address = listener.local_addr()?;
+    if serve.log_format == LogFormat::Text {
+        tracing::info!(%address, "listening on http://{address} (documentation at /docs)");
+    } else {
+        tracing::info!(%address, "listening on {address}");
+    }
+    let retention = tokio::spawn(retain(Arc::clone(&app)));
+    api::serve(listener, api::router(Arc::clone(&app)), signal(), GRACE).await;
+    retention.abort();
+    app.history.close().await;
+    Ok(())
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+async fn signal() {
+    let mut terminate =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).expect("a signal can be waited for");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    tracing::info!("stopping");
+}
+
+/// Deletes old runs, now and every hour.
+async fn retain(app: Arc<App>) {
+    let mut ticks = tokio::time::interval(RETENTION_EVERY);
+    loop {
+        ticks.tick().await;
+        let now = app.clock.now();
+        let Ok(older_than) = now.checked_sub(app.limits.keep) else { continue };
+        let retention = Retention { now, older_than, keep_at_most: app.limits.keep_runs };
+        match app.history.retain(app.cluster.id(), retention).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "deleted {count} old runs"),
+            Err(error) => tracing::warn!("old runs were not deleted: {}", meshtriage::cluster::chain(&error)),
+        }
+    }
+}

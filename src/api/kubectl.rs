@@ -1,0 +1,173 @@
+//! The steps of the kubectl checklist.
+
+use axum::response::Response;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    AppState,
+    error::{ApiError, ApiResult},
+    extract::{Caller, JsonBody, PathOf, StepParams, StepQuery},
+    follow,
+};
+use crate::{
+    report::Format,
+    runs::Answer,
+    steps::{
+        self, BouncePodData, BouncePodInput, CrdsData, CrdsInput, CustomResourcesData, CustomResourcesInput,
+        EnvoyPageData, EnvoyPageInput, Inputs, Invalid, IstiodLogsData, IstiodLogsInput, IstiodPodsData,
+        IstiodPodsInput, ResourceStatusData, ResourceStatusInput, RestartDeploymentData, RestartDeploymentInput,
+        SidecarLogsData, SidecarLogsInput, Step as _,
+    },
+};
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(istiod_logs))
+        .routes(routes!(bounce_pod))
+        .routes(routes!(restart_deployment))
+        .routes(routes!(resource_status))
+        .routes(routes!(crds))
+        .routes(routes!(custom_resources))
+        .routes(routes!(istiod_pods))
+        .routes(routes!(sidecar_logs))
+        .routes(routes!(envoy_page))
+        .routes(routes!(envoy_stats_prometheus))
+}
+
+/// Logs of istiod
+///
+/// Logs of every istiod, per pod and revision. Known lines are named with cause and remedy, unknown warnings and errors
+/// are counted. `follow=true` streams the lines as server-sent events.
+#[utoipa::path(get, path = "/v1/kubectl/istiod-logs", tag = "kubectl", params(IstiodLogsInput, StepParams),
+    responses((status = 200, body = Answer<IstiodLogsData>), ApiError))]
+async fn istiod_logs(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
+    if query.pairs.iter().any(|(name, value)| name == "follow" && (value == "true" || value == "on")) {
+        if query.format != Format::Json {
+            return Err(vec![Invalid::new("format", "conflict", "a followed log comes as events only")].into());
+        }
+        let input: IstiodLogsInput = query.read()?;
+        let invalid = steps::IstiodLogs::check(&input);
+        if !invalid.is_empty() {
+            return Err(invalid.into());
+        }
+        return follow::istiod_logs(&state, &caller, input).await;
+    }
+    let format = query.format;
+    state.answer(&steps::IstiodLogs, &caller, query.inputs(), format).await
+}
+
+/// Status of resources
+///
+/// What `kubectl get` prints for any resource type by any name that kubectl accepts, with conditions, owners and events of
+/// each object, and what is wrong with them.
+#[utoipa::path(get, path = "/v1/kubectl/resource-status", tag = "kubectl", params(ResourceStatusInput, StepParams),
+    responses((status = 200, body = Answer<ResourceStatusData>), ApiError))]
+async fn resource_status(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
+    let format = query.format;
+    state.answer(&steps::ResourceStatus, &caller, query.inputs(), format).await
+}
+
+/// Custom resource types
+///
+/// The CRDs of Istio and of the Gateway API: versions, whether they are established, which are missing.
+#[utoipa::path(get, path = "/v1/kubectl/crds", tag = "kubectl", params(CrdsInput, StepParams),
+    responses((status = 200, body = Answer<CrdsData>), ApiError))]
+async fn crds(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
+    let format = query.format;
+    state.answer(&steps::Crds, &caller, query.inputs(), format).await
+}
+
+/// Objects of a custom resource type
+///
+/// What `kubectl get <crd> --all-namespaces` prints, with what the objects' own status says is wrong.
+#[utoipa::path(get, path = "/v1/kubectl/crds/{crd}/resources", tag = "kubectl",
+    params(("crd" = String, Path, max_length = 253), CustomResourcesInput, StepParams),
+    responses((status = 200, body = Answer<CustomResourcesData>), ApiError))]
+async fn custom_resources(
+    state: AppState,
+    Caller(caller): Caller,
+    PathOf(crd): PathOf<String>,
+    query: StepQuery,
+) -> ApiResult<Response> {
+    let format = query.format;
+    state.answer(&steps::CustomResources, &caller, query.with("crd", crd).inputs(), format).await
+}
+
+/// istiod's pods
+///
+/// The pods of the control plane in full, and what is wrong with them. `format=yaml` is what kubectl prints.
+#[utoipa::path(get, path = "/v1/kubectl/istiod-pods", tag = "kubectl", params(IstiodPodsInput, StepParams),
+    responses((status = 200, body = Answer<IstiodPodsData>), ApiError))]
+async fn istiod_pods(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
+    let format = query.format;
+    state.answer(&steps::IstiodPods, &caller, query.inputs(), format).await
+}
+
+/// Logs of two sidecars
+///
+/// The proxies' logs of a source and of a destination in one call: access-log lines parsed, failures counted by flag,
+/// route and upstream, requests joined by x-request-id.
+#[utoipa::path(get, path = "/v1/kubectl/sidecar-logs", tag = "kubectl", params(SidecarLogsInput, StepParams),
+    responses((status = 200, body = Answer<SidecarLogsData>), ApiError))]
+async fn sidecar_logs(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
+    let format = query.format;
+    state.answer(&steps::SidecarLogs, &caller, query.inputs(), format).await
+}
+
+/// Envoy admin page
+///
+/// A read-only page of Envoy's admin interface of one pod: `clusters` (interpreted), `config_dump`, `listeners`,
+/// `stats`, `server_info`, `certs`, `memory`, `logging`, `ready`.
+#[utoipa::path(get, path = "/v1/kubectl/envoy/{page}", tag = "kubectl",
+    params(("page" = steps::AdminPage, Path), EnvoyPageInput, StepParams),
+    responses((status = 200, body = Answer<EnvoyPageData>), ApiError))]
+async fn envoy_page(
+    state: AppState,
+    Caller(caller): Caller,
+    PathOf(page): PathOf<String>,
+    query: StepQuery,
+) -> ApiResult<Response> {
+    let format = query.format;
+    state.answer(&steps::EnvoyPage, &caller, query.with("page", page).inputs(), format).await
+}
+
+/// Envoy's statistics for Prometheus
+///
+/// The page `stats/prometheus` of Envoy's admin interface of one pod.
+#[utoipa::path(get, path = "/v1/kubectl/envoy/stats/prometheus", tag = "kubectl", params(EnvoyPageInput, StepParams),
+    responses((status = 200, body = Answer<EnvoyPageData>), ApiError))]
+async fn envoy_stats_prometheus(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
+    let format = query.format;
+    let page = "stats/prometheus".to_owned();
+    state.answer(&steps::EnvoyPage, &caller, query.with("page", page).inputs(), format).await
+}
+
+/// Restart a pod
+///
+/// Deletes one pod of istiod or of a gateway and waits for the replacement. A dry run unless `dry_run` is `false`; off
+/// unless actions are enabled. Refuses to take the last ready one unless forced.
+#[utoipa::path(post, path = "/v1/kubectl/bounce-pod", tag = "kubectl", request_body = BouncePodInput,
+    params(StepParams), responses((status = 200, body = Answer<BouncePodData>), ApiError))]
+async fn bounce_pod(
+    state: AppState,
+    Caller(caller): Caller,
+    query: StepQuery,
+    JsonBody(body): JsonBody,
+) -> ApiResult<Response> {
+    state.answer(&steps::BouncePod, &caller, Inputs::Json(body), query.only_format()?).await
+}
+
+/// Restart a Deployment
+///
+/// Rolls the pods of istiod or of a gateway, as `kubectl rollout restart` does, and waits for the new ones. A dry run
+/// unless `dry_run` is `false`; off unless actions are enabled.
+#[utoipa::path(post, path = "/v1/kubectl/restart-deployment", tag = "kubectl", request_body = RestartDeploymentInput,
+    params(StepParams), responses((status = 200, body = Answer<RestartDeploymentData>), ApiError))]
+async fn restart_deployment(
+    state: AppState,
+    Caller(caller): Caller,
+    query: StepQuery,
+    JsonBody(body): JsonBody,
+) -> ApiResult<Response> {
+    state.answer(&steps::RestartDeployment, &caller, Inputs::Json(body), query.only_format()?).await
+}

@@ -1,0 +1,71 @@
+//! The steps of the istioctl checklist that look at proxies.
+
+use axum::response::Response;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    AppState,
+    error::{ApiError, ApiResult},
+    extract::{Caller, PathOf, StepParams, StepQuery},
+};
+use crate::{
+    runs::Answer,
+    steps::{self, ProxyConfigData, ProxyConfigInput, ProxyStatusData, ProxyStatusInput},
+};
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(proxy_status))
+        .routes(routes!(proxy_status_of_pod))
+        .routes(routes!(proxy_config))
+}
+
+/// Status of the proxies
+///
+/// Whether every proxy has what istiod sent it, asked of every replica of every revision. A replica that does not answer
+/// hides no other. `format=text` is istioctl's table, with `output=json` or `output=yaml` its documents.
+#[utoipa::path(get, path = "/v1/istioctl/proxy-status", tag = "istioctl", params(ProxyStatusInput, StepParams),
+    responses((status = 200, body = Answer<ProxyStatusData>), ApiError))]
+async fn proxy_status(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
+    let format = query.format;
+    state.answer(&steps::ProxyStatusStep, &caller, query.inputs(), format).await
+}
+
+/// Status of one proxy
+///
+/// The same for one pod, with the difference between what istiod would send and what its Envoy has. `pod` may also name
+/// an object with pods: `deployment%2Fcart`.
+#[utoipa::path(get, path = "/v1/istioctl/proxy-status/{namespace}/{pod}", tag = "istioctl",
+    params(("namespace" = String, Path, max_length = 63), ("pod" = String, Path, max_length = 500),
+        ("revision" = Option<String>, Query, max_length = 63), StepParams),
+    responses((status = 200, body = Answer<ProxyStatusData>), ApiError))]
+async fn proxy_status_of_pod(
+    state: AppState,
+    Caller(caller): Caller,
+    PathOf((namespace, pod)): PathOf<(String, String)>,
+    query: StepQuery,
+) -> ApiResult<Response> {
+    let format = query.format;
+    let inputs = query.with("namespace", namespace).with("pod", pod).inputs();
+    state.answer(&steps::ProxyStatusStep, &caller, inputs, format).await
+}
+
+/// Configuration of a proxy
+///
+/// What the Envoy of one pod has of one kind, and what is wrong in it. `format=text` is istioctl's table, with
+/// `output=json` or `output=yaml` its dump; `dump=true` adds the dump to the data. `pod` may also name an object with
+/// pods: `deployment%2Fcart`.
+#[utoipa::path(get, path = "/v1/istioctl/proxy-config/{namespace}/{pod}/{kind}", tag = "istioctl",
+    params(("namespace" = String, Path, max_length = 63), ("pod" = String, Path, max_length = 500),
+        ("kind" = steps::ProxyConfigKind, Path), ProxyConfigInput, StepParams),
+    responses((status = 200, body = Answer<ProxyConfigData>), ApiError))]
+async fn proxy_config(
+    state: AppState,
+    Caller(caller): Caller,
+    PathOf((namespace, pod, kind)): PathOf<(String, String, String)>,
+    query: StepQuery,
+) -> ApiResult<Response> {
+    let format = query.format;
+    let inputs = query.with("namespace", namespace).with("pod", pod).with("kind", kind).inputs();
+    state.answer(&steps::ProxyConfig, &caller, inputs, format).await
+}

@@ -1,0 +1,50 @@
+//! The parts that handlers share.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::Semaphore;
+
+use crate::{
+    auth::{Authority, Identify},
+    clock::Clock,
+    cluster::Cluster,
+    errors::Catalogue,
+    history::History,
+    telemetry::Metrics,
+};
+
+/// The running service.
+pub struct App {
+    pub clock: Clock,
+    pub cluster: Cluster,
+    pub authority: Authority,
+    pub identify: Identify,
+    pub history: History,
+    pub catalogue: Arc<Catalogue>,
+    pub metrics: Metrics,
+    pub limits: Limits,
+    /// A place for each step that may run at once.
+    pub places: Semaphore,
+    /// A place for each stream of logs.
+    pub followers: Arc<Semaphore>,
+    /// Whether steps that change the cluster are allowed.
+    pub actions_enabled: bool,
+    /// Entries of the operator's own error catalogue that could not be used, for `/readyz?verbose`.
+    pub notes: Vec<String>,
+}
+
+/// Bounds of one call.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// For a step as a whole.
+    pub step_timeout: Duration,
+    /// How long a run is kept.
+    pub keep: Duration,
+    pub keep_runs: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { step_timeout: Duration::from_secs(55), keep: Duration::from_hours(30 * 24), keep_runs: 10_000 }
+    }
+}

@@ -1,0 +1,171 @@
+//! The settings: one clap structure, the only reader of the environment and of the command line.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Istio troubleshooting as an HTTP API.
+#[derive(Debug, Parser)]
+#[command(name = "meshtriage", version, about, long_about = None)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API.
+    Serve(Box<Serve>),
+    /// Run one step without a server and print its answer.
+    Run(Box<Run>),
+    /// Record a live cluster into an archive.
+    Capture(Box<Capture>),
+    /// Print the OpenAPI document.
+    Openapi,
+}
+
+/// Which cluster to read.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ClusterArgs {
+    /// A recorded cluster instead of a live one: our archive, one of `istioctl bug-report`, either packed or not, or
+    /// YAML files.
+    #[arg(long, env = "MESHTRIAGE_CAPTURE", value_name = "PATH", conflicts_with = "demo")]
+    pub capture: Option<PathBuf>,
+    /// The recording that comes with the program: a small mesh with faults.
+    #[arg(long, env = "MESHTRIAGE_DEMO")]
+    pub demo: bool,
+    /// Kubeconfig of the cluster. Default: `KUBECONFIG`, `~/.kube/config`, or the pod's own service account.
+    #[arg(long, env = "MESHTRIAGE_KUBECONFIG", value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig. Default: its current context.
+    #[arg(long, env = "MESHTRIAGE_CONTEXT", value_name = "NAME")]
+    pub context: Option<String>,
+    /// Namespace of the control plane. Default: wherever istiod runs.
+    #[arg(long, env = "MESHTRIAGE_ISTIO_NAMESPACE", value_name = "NAMESPACE")]
+    pub istio_namespace: Option<String>,
+    /// Time for one call to the API server, in seconds.
+    #[arg(long, env = "MESHTRIAGE_CALL_TIMEOUT", value_name = "SECONDS", default_value_t = 20)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=300))]
+    pub call_timeout: u64,
+}
+
+impl ClusterArgs {
+    /// Whether a cluster or recording is named, instead of left to be found.
+    pub fn is_given(&self) -> bool {
+        self.capture.is_some() || self.demo || self.kubeconfig.is_some() || self.context.is_some()
+    }
+
+    pub fn call_timeout(&self) -> Duration {
+        Duration::from_secs(self.call_timeout)
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// Address to listen on.
+    #[arg(long, env = "MESHTRIAGE_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Where the history of runs is kept: `sqlite://FILE`, `sqlite::memory:` or `postgres://…`.
+    #[arg(long, env = "MESHTRIAGE_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    #[arg(default_value = "sqlite://meshtriage.db")]
+    pub database_url: String,
+    /// How callers are told apart. Default: `none` on a loopback address with a recording, else `kubernetes`.
+    #[arg(long, env = "MESHTRIAGE_AUTH", value_name = "MODE")]
+    pub auth: Option<AuthMode>,
+    /// File of API keys (YAML), mounted from a Secret: `keys: [{name, sha256, user, groups}]`.
+    #[arg(long, env = "MESHTRIAGE_KEYS_FILE", value_name = "FILE")]
+    pub keys_file: Option<PathBuf>,
+    /// Audience that a caller's Kubernetes token must have; repeat it for several. Default: the API server's own.
+    #[arg(long, env = "MESHTRIAGE_TOKEN_AUDIENCE", value_name = "AUDIENCE", value_delimiter = ',')]
+    pub token_audience: Vec<String>,
+    /// Allow the steps that change the cluster (restarts of istiod and gateways).
+    #[arg(long, env = "MESHTRIAGE_ENABLE_ACTIONS")]
+    pub enable_actions: bool,
+    /// Folder with error entries of your own (YAML), for example from a `ConfigMap`.
+    #[arg(long, env = "MESHTRIAGE_ERRORS_DIR", value_name = "DIR")]
+    pub errors_dir: Option<PathBuf>,
+    /// Time for one step as a whole, in seconds.
+    #[arg(long, env = "MESHTRIAGE_STEP_TIMEOUT", value_name = "SECONDS", default_value_t = 55)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub step_timeout: u64,
+    /// Steps that may run at once; more wait some seconds, and are then refused with 503.
+    #[arg(long, env = "MESHTRIAGE_MAX_STEPS", value_name = "COUNT", default_value_t = 512)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub max_steps: u16,
+    /// Runs are deleted when they are older than this.
+    #[arg(long, env = "MESHTRIAGE_KEEP_DAYS", value_name = "DAYS", default_value_t = 30)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub keep_days: u32,
+    /// Only so many runs are kept, the newest.
+    #[arg(long, env = "MESHTRIAGE_KEEP_RUNS", value_name = "COUNT", default_value_t = 10_000)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub keep_runs: u64,
+    /// What to log, as `tracing` filters: `info`, `meshtriage=debug`.
+    #[arg(long, env = "MESHTRIAGE_LOG", value_name = "FILTER", default_value = "info")]
+    pub log: String,
+    /// How to log.
+    #[arg(long, env = "MESHTRIAGE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+/// How callers are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AuthMode {
+    /// Kubernetes tokens (`TokenReview`), and API keys besides when a keys file is given.
+    Kubernetes,
+    /// API keys only.
+    Keys,
+    /// Everybody; only on a loopback address.
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Id of the step, for example `kubectl.istiod-logs`. An unknown id prints them all.
+    pub step: String,
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// YAML files to read instead of a cluster. `istioctl.analyze` takes them as proposed on top of one, if a cluster is
+    /// named too.
+    #[arg(long, value_name = "FILES", value_delimiter = ',')]
+    pub files: Vec<PathBuf>,
+    /// An input of the step; repeat it for several, or for a list.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub input: Vec<(String, String)>,
+    /// Form of the answer.
+    #[arg(long, value_name = "FORMAT", default_value = "json")]
+    pub format: String,
+    /// Allow a step that changes the cluster.
+    #[arg(long)]
+    pub enable_actions: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Capture {
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// Archive to write, `*.tar.gz`.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Record only these namespaces, and what has none; repeat it for several.
+    #[arg(long, value_name = "NAMESPACE")]
+    pub namespace: Vec<String>,
+    /// Leave out what the steps do not read: schemas of CRDs, injection templates, long logs.
+    #[arg(long)]
+    pub small: bool,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(format!("{text:?} is not of the form name=value")),
+    }
+}

@@ -1,0 +1,261 @@
+//! Runs: carries out a step for a caller, under a deadline, and records what it found.
+
+mod answer;
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub use answer::{Answer, RunLinks, RunSummary};
+
+use crate::{
+    app::App,
+    auth::{Access, Caller, Trail},
+    clock::Clock,
+    cluster,
+    history::{Run, RunHeader},
+    redact,
+    report::{Completeness, Counts, Finding, Format, State, Verdict, fingerprint, junit, sarif, words},
+    steps::{Outcome, Prepared},
+};
+
+/// A larger answer is kept without its data: findings and counts are what the history is read for.
+const MAX_STORED_BYTES: usize = 4 * 1024 * 1024;
+
+/// A burst of calls, such as a dashboard's, is better served a moment later than refused.
+const WAIT_FOR_PLACE: Duration = Duration::from_secs(5);
+
+/// Why a step gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Cluster(#[from] cluster::Error),
+    #[error("steps that change the cluster are switched off")]
+    ActionsDisabled,
+    #[error("too many steps are running")]
+    Overloaded,
+    #[error("the step took longer than {} s", .0.as_secs())]
+    TimedOut(Duration),
+}
+
+/// An answer, and what the command itself would print.
+#[derive(Debug)]
+pub struct Answered {
+    pub answer: Answer<Value>,
+    pub printed: Option<String>,
+}
+
+/// Carries out a step for a caller and records the run.
+pub async fn execute(
+    app: &App,
+    caller: &Arc<Caller>,
+    prepared: &dyn Prepared,
+    format: Format,
+) -> Result<Answered, Error> {
+    let about = prepared.about();
+    if about.mutating && !app.actions_enabled {
+        return Err(Error::ActionsDisabled);
+    }
+    let place = tokio::time::timeout(WAIT_FOR_PLACE, app.places.acquire()).await;
+    let _place = place.map_err(|_| Error::Overloaded)?.expect("the places are never closed");
+    let started = Carried::begin(about.id, caller, app.clock);
+    let trail = Trail::default();
+    let cluster = app.cluster.through(app.authority.client_for(Arc::clone(caller), trail.clone()));
+    let timeout = app.limits.step_timeout;
+    let result = match tokio::time::timeout(timeout, prepared.execute(&cluster, format)).await {
+        Ok(result) => result.map_err(Error::from),
+        Err(_) => Err(Error::TimedOut(timeout)),
+    };
+    match result {
+        Ok(outcome) => Ok(succeeded(app, &started, prepared, &trail, outcome).await),
+        Err(error) => {
+            let record = started.failed(app, prepared, &trail, &cluster::chain(&error));
+            if let Err(problem) = app.history.record(&record, &[]).await {
+                app.metrics.not_recorded();
+                let id = started.id;
+                tracing::warn!(run.id = %id, "run {id} was not recorded: {}", cluster::chain(&problem));
+            }
+            Err(error)
+        }
+    }
+}
+
+/// A step that is being carried out for somebody.
+pub struct Carried<'a> {
+    id: Uuid,
+    step: &'static str,
+    started_at: Timestamp,
+    caller: &'a Caller,
+}
+
+async fn succeeded(
+    app: &App,
+    started: &Carried<'_>,
+    prepared: &dyn Prepared,
+    trail: &Trail,
+    outcome: Outcome,
+) -> Answered {
+    let mut answered = started.answer(app.cluster.id(), app.clock, outcome);
+    let record = started.record(app, prepared, trail, &answered.answer);
+    if let Err(problem) = app.history.record(&record, &answered.answer.findings).await {
+        app.metrics.not_recorded();
+        let why = cluster::chain(&problem);
+        tracing::warn!(run.id = %started.id, "run {} was not recorded: {why}", started.id);
+        answered.answer.run.recorded = false;
+        answered.answer.run.not_recorded_because = Some(why);
+    }
+    app.metrics.step(started.step, answered.answer.run.verdict);
+    answered
+}
+
+fn redact_finding(finding: &mut Finding) {
+    finding.message = redact::redact_text(&finding.message).into_owned();
+    for evidence in &mut finding.evidence {
+        evidence.text = redact::redact_text(&evidence.text).into_owned();
+    }
+}
+
+/// `2 errors, 1 warning; 3 istiod pods in 2 revisions; 1 part was not seen`.
+fn summed_up(looked_at: &str, counts: Counts, skipped: usize) -> String {
+    let mut found = Vec::new();
+    for (count, noun) in [(counts.error, "error"), (counts.warning, "warning"), (counts.info, "note")] {
+        if count > 0 {
+            found.push(crate::steps::counted(usize::try_from(count).unwrap_or(usize::MAX), noun));
+        }
+    }
+    let mut parts = vec![if found.is_empty() { "nothing found".to_owned() } else { found.join(", ") }];
+    if !looked_at.is_empty() {
+        parts.push(looked_at.to_owned());
+    }
+    match skipped {
+        0 => {}
+        1 => parts.push("1 part could not be seen".to_owned()),
+        more => parts.push(format!("{more} parts could not be seen")),
+    }
+    parts.join("; ")
+}
+
+impl<'a> Carried<'a> {
+    pub fn begin(step: &'static str, caller: &'a Caller, clock: Clock) -> Self {
+        Self { id: Uuid::now_v7(), step, started_at: clock.now(), caller }
+    }
+
+    /// Puts an outcome into the envelope: sorted, fingerprinted, and with secrets taken out.
+    pub fn answer(&self, cluster_id: &str, clock: Clock, outcome: Outcome) -> Answered {
+        let Outcome { mut data, mut findings, skipped, commands, summary, printed } = outcome;
+        redact::redact_value(&mut data);
+        for finding in &mut findings {
+            redact_finding(finding);
+            finding.fingerprint = fingerprint(cluster_id, finding);
+        }
+        findings.sort_by(|a, b| {
+            b.severity.cmp(&a.severity).then_with(|| a.code.cmp(&b.code)).then_with(|| a.subject.cmp(&b.subject))
+        });
+        let counts = Counts::of(&findings);
+        let completeness = Completeness::of(&skipped);
+        let run = RunSummary {
+            id: self.id,
+            step: self.step.to_owned(),
+            state: State::Succeeded,
+            verdict: Verdict::of(counts, completeness),
+            completeness,
+            started_at: self.started_at,
+            duration_ms: self.elapsed_ms(clock),
+            requested_by: self.caller.user.clone(),
+            recorded: true,
+            not_recorded_because: None,
+            links: RunLinks { itself: format!("/v1/runs/{}", self.id) },
+        };
+        let summary = summed_up(&summary, counts, skipped.len());
+        let printed = printed.map(|text| redact::redact_text(&text).into_owned());
+        Answered { answer: Answer { run, summary, counts, findings, skipped, commands, data }, printed }
+    }
+
+    fn elapsed_ms(&self, clock: Clock) -> i64 {
+        (clock.now().as_millisecond() - self.started_at.as_millisecond()).max(0)
+    }
+
+    fn record(&self, app: &App, prepared: &dyn Prepared, trail: &Trail, answer: &Answer<Value>) -> Run {
+        let mut header = self.blank(app, prepared, trail);
+        header.state = State::Succeeded;
+        header.verdict = Some(answer.run.verdict);
+        header.completeness = Some(answer.run.completeness);
+        header.counts = answer.counts;
+        header.summary.clone_from(&answer.summary);
+        Run { header, answer: Some(stored(answer)) }
+    }
+
+    fn failed(&self, app: &App, prepared: &dyn Prepared, trail: &Trail, why: &str) -> Run {
+        let mut header = self.blank(app, prepared, trail);
+        header.state = State::Failed;
+        header.verdict = Some(Verdict::Unknown);
+        why.clone_into(&mut header.summary);
+        header.error = Some(why.to_owned());
+        Run { header, answer: None }
+    }
+
+    fn blank(&self, app: &App, prepared: &dyn Prepared, trail: &Trail) -> RunHeader {
+        let access = trail.used();
+        let mut namespaces: Vec<_> = access.iter().filter_map(|access| access.namespace.clone()).collect();
+        namespaces.sort();
+        namespaces.dedup();
+        let mut inputs = prepared.inputs();
+        redact::redact_value(&mut inputs);
+        RunHeader {
+            id: self.id,
+            cluster: app.cluster.id().to_owned(),
+            step: self.step.to_owned(),
+            state: State::Running,
+            verdict: None,
+            completeness: None,
+            requested_by: self.caller.user.clone(),
+            reason: inputs.get("reason").and_then(Value::as_str).map(str::to_owned),
+            inputs,
+            access: access.into_iter().map(Access::into_history).collect(),
+            started_at: self.started_at,
+            duration_ms: Some(self.elapsed_ms(app.clock)),
+            counts: Counts::default(),
+            summary: String::new(),
+            error: None,
+            namespaces,
+            expires_at: self.started_at.saturating_add(app.limits.keep).ok(),
+        }
+    }
+}
+
+/// The answer as it is kept.
+fn stored(answer: &Answer<Value>) -> String {
+    let text = |value: &Value| serde_json::to_string(value).expect("an answer is JSON");
+    let mut whole = json!(answer);
+    let all = text(&whole);
+    if all.len() <= MAX_STORED_BYTES {
+        return all;
+    }
+    whole["data"] = json!({ "omitted": format!("larger than {MAX_STORED_BYTES} bytes") });
+    text(&whole)
+}
+
+/// Writes an answer in a format.
+pub fn render(answered: &Answered, title: &str, format: Format) -> String {
+    let Answered { answer, printed } = answered;
+    if let Some(printed) = printed {
+        return printed.clone();
+    }
+    let shown = words::Shown {
+        title,
+        summary: &answer.summary,
+        findings: &answer.findings,
+        skipped: &answer.skipped,
+        commands: &answer.commands,
+    };
+    match format {
+        Format::Json => serde_json::to_string_pretty(answer).expect("an answer is JSON"),
+        Format::Text => words::text(&shown),
+        Format::Markdown => words::markdown(&shown),
+        Format::Sarif => sarif(&shown),
+        Format::Junit => junit(&shown),
+        Format::Yaml => serde_saphyr::to_string(&answer.data).expect("data can be written as YAML"),
+    }
+}

@@ -1,0 +1,184 @@
+//! Builds the service's parts from the settings: opens the cluster, live or recorded, and the history.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use tokio::{sync::Semaphore, task::spawn_blocking};
+
+use crate::{
+    app::{App, Limits},
+    auth::{Authority, Identify, Keys, Rights},
+    capture::{self, Capture},
+    clock::Clock,
+    cluster::{Cluster, Resource, Settings, Source},
+    config::{AuthMode, ClusterArgs, Serve},
+    errors::Catalogue,
+    history::{History, TIME_LIMIT},
+    telemetry::Metrics,
+};
+
+/// The recording that comes with the program.
+static DEMO: &[u8] = include_bytes!("capture/demo.tar.gz");
+
+/// Opens the cluster that the settings name.
+pub async fn open_cluster(args: &ClusterArgs) -> anyhow::Result<Cluster> {
+    let settings = Settings {
+        istio_namespace: args.istio_namespace.clone(),
+        call_timeout: args.call_timeout(),
+        ..Settings::default()
+    };
+    if args.demo {
+        let folder = tempfile::tempdir().context("cannot make a folder for the demo recording")?;
+        let file = folder.path().join("demo.tar.gz");
+        tokio::fs::write(&file, DEMO).await.with_context(|| format!("cannot write {}", file.display()))?;
+        return open_recording(&file, "demo".to_owned(), settings).await;
+    }
+    match &args.capture {
+        Some(path) => open_recording(path, path.display().to_string(), settings).await,
+        None => open_live(args, settings).await,
+    }
+}
+
+async fn open_recording(path: &Path, name: String, settings: Settings) -> anyhow::Result<Cluster> {
+    let path = path.to_owned();
+    let capture = spawn_blocking(move || Capture::open(&path, &capture::Limits::default())).await??;
+    Ok(recorded(&capture, name, settings))
+}
+
+/// Opens YAML files as a cluster of nothing but their objects.
+pub async fn open_files(files: &[PathBuf], args: &ClusterArgs) -> anyhow::Result<Cluster> {
+    let settings = Settings { istio_namespace: args.istio_namespace.clone(), ..Settings::default() };
+    match files {
+        [one] => open_recording(one, one.display().to_string(), settings).await,
+        _ => bail!("several files are not read yet"),
+    }
+}
+
+/// An opened recording as a cluster. Its clock stands at the time of the recording.
+pub fn recorded(capture: &Capture, name: String, settings: Settings) -> Cluster {
+    let id = capture.cluster_id().map_or_else(|| format!("recording:{name}"), str::to_owned);
+    let clock = capture.recorded_at().map_or(Clock::System, Clock::Fixed);
+    let source = Source::Recording { name, skipped: capture.skipped().to_vec() };
+    Cluster::new(capture.client(), id, source, clock, settings)
+}
+
+async fn open_live(args: &ClusterArgs, settings: Settings) -> anyhow::Result<Cluster> {
+    let options = KubeConfigOptions { context: args.context.clone(), cluster: None, user: None };
+    let mut config = match &args.kubeconfig {
+        Some(path) => {
+            let kubeconfig = Kubeconfig::read_from(path)
+                .with_context(|| format!("--kubeconfig {} cannot be read", path.display()))?;
+            Config::from_custom_kubeconfig(kubeconfig, &options).await.context("the kubeconfig cannot be used")?
+        }
+        None if args.context.is_some() => {
+            Config::from_kubeconfig(&options).await.context("the kubeconfig cannot be used")?
+        }
+        None => Config::infer()
+            .await
+            .context("there is no kubeconfig and this is no pod: give --kubeconfig FILE, --capture PATH or --demo")?,
+    };
+    config.connect_timeout = Some(Duration::from_secs(5));
+    let client = Client::try_from(config).context("the kubeconfig cannot be used")?;
+    let id = cluster_id(&client, &settings).await?;
+    Ok(Cluster::new(client, id, Source::Live, Clock::System, settings))
+}
+
+/// The uid of the namespace `kube-system`, which lives as long as the cluster.
+async fn cluster_id(client: &Client, settings: &Settings) -> anyhow::Result<String> {
+    let cluster = Cluster::new(client.clone(), String::new(), Source::Live, Clock::System, settings.clone());
+    let namespace: serde_json::Value =
+        cluster.get(&Resource::namespaces(), None, "kube-system").await.context("the cluster cannot be read")?;
+    let uid = namespace.pointer("/metadata/uid").and_then(serde_json::Value::as_str);
+    Ok(uid.context("the namespace kube-system has no uid")?.to_owned())
+}
+
+/// The service's parts.
+pub async fn app(serve: &Serve) -> anyhow::Result<App> {
+    let cluster = open_cluster(&serve.cluster).await?;
+    let identify = identify(serve, &cluster)?;
+    let history = History::open(&serve.database_url, TIME_LIMIT).context("--database-url")?;
+    let (catalogue, notes) = catalogue(serve.errors_dir.as_deref())?;
+    Ok(App {
+        clock: Clock::System,
+        authority: Authority::new(cluster.own_client().clone()),
+        cluster,
+        identify,
+        history,
+        catalogue,
+        metrics: Metrics::default(),
+        limits: Limits {
+            step_timeout: Duration::from_secs(serve.step_timeout),
+            keep: Duration::from_hours(u64::from(serve.keep_days) * 24),
+            keep_runs: serve.keep_runs,
+        },
+        places: Semaphore::new(usize::from(serve.max_steps)),
+        followers: Arc::new(Semaphore::new(16)),
+        actions_enabled: serve.enable_actions,
+        notes,
+    })
+}
+
+fn identify(serve: &Serve, cluster: &Cluster) -> anyhow::Result<Identify> {
+    let loopback = serve.listen.ip().is_loopback();
+    let recording = cluster.is_recording();
+    let default = if recording && loopback { AuthMode::None } else { AuthMode::Kubernetes };
+    let keys = match &serve.keys_file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("--keys-file {} cannot be read", path.display()))?;
+            Some(Keys::parse(&text).with_context(|| format!("--keys-file {}", path.display()))?)
+        }
+        None => None,
+    };
+    match serve.auth.unwrap_or(default) {
+        AuthMode::None if !loopback => {
+            bail!("--auth none is for a loopback address only, and {} is none", serve.listen)
+        }
+        AuthMode::None => Ok(Identify::Nobody),
+        AuthMode::Keys => {
+            let rights = if recording { Rights::All } else { Rights::Reviewed };
+            Ok(Identify::Keys { keys: keys.context("--auth keys needs --keys-file")?, rights })
+        }
+        AuthMode::Kubernetes if recording => {
+            bail!("a recording has no TokenReview: use --auth keys, or --auth none on a loopback address")
+        }
+        AuthMode::Kubernetes => Ok(Identify::kubernetes(
+            cluster.own_client().clone(),
+            serve.token_audience.clone(),
+            keys.unwrap_or_default(),
+        )),
+    }
+}
+
+/// The catalogue with the operator's own entries. A broken entry is noted and does not stop the service.
+fn catalogue(folder: Option<&Path>) -> anyhow::Result<(Arc<Catalogue>, Vec<String>)> {
+    let builtin = Catalogue::builtin();
+    let Some(folder) = folder else { return Ok((builtin, Vec::new())) };
+    let read = || -> std::io::Result<Vec<(String, String)>> {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+            if yaml && path.is_file() {
+                files.push((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), path));
+            }
+        }
+        files.sort();
+        files.into_iter().map(|(name, path)| Ok((name, std::fs::read_to_string(path)?))).collect()
+    };
+    let files = read().with_context(|| format!("--errors-dir {} cannot be read", folder.display()))?;
+    let (catalogue, problems) = builtin.with_folder_entries(files);
+    let notes = problems.into_iter().map(|problem| match problem.entry {
+        Some(entry) => format!("error entry {entry:?} in {}: {}", problem.file, problem.reason),
+        None => format!("error entries in {}: {}", problem.file, problem.reason),
+    });
+    Ok((Arc::new(catalogue), notes.collect()))
+}
