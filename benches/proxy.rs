@@ -1,0 +1,63 @@
+//! How long a configuration dump of 100 MB takes, and how much memory besides the page itself.
+
+#[path = "support/dump.rs"]
+mod dump;
+
+use std::hint::black_box;
+use std::io::Write as _;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use jiff::Timestamp;
+use meshtriage::envoy::config_dump::ConfigDump;
+use meshtriage::envoy::proxy_config::{Filter, Kind, rows_of};
+
+const BYTES: usize = 100_000_000;
+
+/// The most memory that was resident since the last reset, where the system tells.
+fn peak_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+fn reset_peak() {
+    // Without it the peak is that of the whole run, which is only more.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+fn say_memory(what: &str, work: impl FnOnce() -> usize) {
+    reset_peak();
+    let before = peak_kib();
+    black_box(work());
+    if let (Some(before), Some(after)) = (before, peak_kib()) {
+        let (before, after) = (before / 1024, after / 1024);
+        let _ = writeln!(std::io::stderr(), "memory, {what}: {before} MiB before, at most {after} MiB resident");
+    }
+}
+
+fn summary(page: &[u8]) -> usize {
+    let dump = ConfigDump::parse(page).expect("it was generated");
+    dump.summary().sections.iter().map(|section| section.active).sum()
+}
+
+fn rows(page: &[u8]) -> usize {
+    let dump = ConfigDump::parse(page).expect("it was generated");
+    let rows = rows_of(Kind::All, &dump, &Filter::default(), Timestamp::UNIX_EPOCH).expect("it was generated");
+    std::mem::size_of_val(&black_box(rows))
+}
+
+fn config_dump(criterion: &mut Criterion) {
+    let page = dump::config_dump(BYTES);
+    assert!(page.len() >= BYTES && summary(&page) > 40_000);
+    say_memory("summary", || summary(&page));
+    say_memory("all rows", || rows(&page));
+    let mut group = criterion.benchmark_group("proxy/config dump of 100 MB");
+    group.sample_size(10);
+    group.throughput(Throughput::Bytes(page.len() as u64));
+    group.bench_function("summary", |bencher| bencher.iter(|| summary(black_box(&page))));
+    group.bench_function("all rows", |bencher| bencher.iter(|| rows(black_box(&page))));
+    group.finish();
+}
+
+criterion_group!(benches, config_dump);
+criterion_main!(benches);

@@ -1,0 +1,23 @@
+//! The integration tests, one binary.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod analyze;
+mod api;
+mod capture;
+mod errors;
+mod faults;
+mod generated;
+mod history;
+mod install;
+mod live;
+mod logs;
+mod openapi;
+mod pods;
+mod proxies;
+mod proxy_config;
+mod resource_status;
+mod same;
+mod support;
+mod terminal;
+mod tidy;
+mod validation;

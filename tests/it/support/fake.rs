@@ -1,0 +1,112 @@
+//! A Kubernetes API that forwards to ports of this machine: for what a real one will not do on request, such as pods that
+//! hang, break off or flood, and for a real Envoy behind a port-forward.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Json, Router,
+    extract::{
+        Path, Query, State,
+        ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
+    },
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use futures::{SinkExt as _, StreamExt as _};
+use meshtriage::{
+    clock::Clock,
+    cluster::{Cluster, Settings, Source},
+};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+
+/// Pods by name, each with the port of this machine behind all of its ports.
+pub(crate) type Pods = BTreeMap<String, u16>;
+
+/// A cluster with these pods, all in the namespace `shop`.
+pub(crate) async fn cluster(pods: Pods) -> Cluster {
+    let router = Router::new()
+        .route("/version", get(|| async { Json(json!({ "gitVersion": "v1.36.3" })) }))
+        .route("/api/v1/namespaces/shop/pods/{pod}", get(pod))
+        .route("/api/v1/namespaces/shop/pods/{pod}/portforward", get(forward))
+        .with_state(Arc::new(pods));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let config = kube::Config::new(format!("http://{address}").parse().unwrap());
+    let client = kube::Client::try_from(config).unwrap();
+    Cluster::new(client, "fake".to_owned(), Source::Live, Clock::System, Settings::default())
+}
+
+async fn pod(State(pods): State<Arc<Pods>>, Path(name): Path<String>) -> Response {
+    if !pods.contains_key(&name) {
+        let status: Value = json!({ "kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound" });
+        return (http::StatusCode::NOT_FOUND, Json(status)).into_response();
+    }
+    Json(json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": { "name": name, "namespace": "shop", "uid": format!("uid-of-{name}") },
+        "spec": { "nodeName": "node", "containers": [{ "name": "istio-proxy", "image": "proxy" }] },
+        "status": { "phase": "Running", "podIP": "127.0.0.1", "conditions": [{ "type": "Ready", "status": "True" }] },
+    }))
+    .into_response()
+}
+
+async fn forward(
+    State(pods): State<Arc<Pods>>,
+    Path(name): Path<String>,
+    Query(query): Query<BTreeMap<String, String>>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let port: u16 = query["ports"].parse().unwrap();
+    let target = pods.get(&name).copied();
+    upgrade.protocols(["v4.channel.k8s.io"]).on_upgrade(move |socket| relay(socket, port, target)).into_response()
+}
+
+/// Channel 0 is data, channel 1 errors; each begins with the port.
+async fn relay(mut socket: WebSocket, port: u16, target: Option<u16>) {
+    for channel in [0, 1] {
+        let mut hello = vec![channel];
+        hello.extend(port.to_le_bytes());
+        socket.send(Message::Binary(hello.into())).await.unwrap();
+    }
+    let connected = match target {
+        Some(target) => TcpStream::connect(("127.0.0.1", target)).await,
+        None => Err(std::io::Error::other("no such pod")),
+    };
+    let stream = match connected {
+        Ok(stream) => stream,
+        Err(error) => {
+            let text = format!("\u{1}error forwarding port {port} to pod: {error}").to_lowercase();
+            let _ = socket.send(Message::Binary(text.into_bytes().into())).await;
+            let _ = socket.send(Message::Close(None::<CloseFrame>)).await;
+            return;
+        }
+    };
+    let (mut from_pod, mut to_pod) = stream.into_split();
+    let (mut to_client, mut from_client) = socket.split();
+    let downstream = tokio::spawn(async move {
+        let mut buffer = vec![0; 16 * 1024];
+        // As with a real one, the client is not told that the pod has closed.
+        while let Ok(count @ 1..) = from_pod.read(&mut buffer).await {
+            let mut message = vec![0];
+            message.extend(&buffer[..count]);
+            if to_client.send(Message::Binary(message.into())).await.is_err() {
+                return;
+            }
+        }
+        std::future::pending::<()>().await;
+    });
+    while let Some(Ok(message)) = from_client.next().await {
+        if let Message::Binary(bytes) = message
+            && bytes.first() == Some(&0)
+            && to_pod.write_all(&bytes[1..]).await.is_err()
+        {
+            break;
+        }
+    }
+    downstream.abort();
+}
