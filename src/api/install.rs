@@ -30,8 +30,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 #[utoipa::path(get, path = "/v1/istioctl/tags", tag = "istioctl", params(TagsInput, StepParams),
     responses((status = 200, body = Answer<TagsData>), ApiError))]
 async fn tags(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
-    let format = query.format;
-    state.answer(&steps::Tags, &caller, query.inputs(), format).await
+    state.answer_query(&steps::Tags, &caller, query).await
 }
 
 /// Versions of control plane and data plane
@@ -40,8 +39,7 @@ async fn tags(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiR
 #[utoipa::path(get, path = "/v1/istioctl/version", tag = "istioctl", params(VersionInput, StepParams),
     responses((status = 200, body = Answer<VersionData>), ApiError))]
 async fn mesh_version(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
-    let format = query.format;
-    state.answer(&steps::Version, &caller, query.inputs(), format).await
+    state.answer_query(&steps::Version, &caller, query).await
 }
 
 /// Verify the installation
@@ -50,8 +48,7 @@ async fn mesh_version(state: AppState, Caller(caller): Caller, query: StepQuery)
 #[utoipa::path(get, path = "/v1/istioctl/verify-install", tag = "istioctl", params(VerifyInstallInput, StepParams),
     responses((status = 200, body = Answer<VerifyInstallData>), ApiError))]
 async fn verify_install(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
-    let format = query.format;
-    state.answer(&steps::VerifyInstall, &caller, query.inputs(), format).await
+    state.answer_query(&steps::VerifyInstall, &caller, query).await
 }
 
 /// Check sidecar injection
@@ -61,6 +58,5 @@ async fn verify_install(state: AppState, Caller(caller): Caller, query: StepQuer
 #[utoipa::path(get, path = "/v1/istioctl/check-inject", tag = "istioctl", params(CheckInjectInput, StepParams),
     responses((status = 200, body = Answer<CheckInjectData>), ApiError))]
 async fn check_inject(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
-    let format = query.format;
-    state.answer(&steps::CheckInject, &caller, query.inputs(), format).await
+    state.answer_query(&steps::CheckInject, &caller, query).await
 }

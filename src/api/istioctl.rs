@@ -29,8 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 #[utoipa::path(get, path = "/v1/istioctl/analyze", tag = "istioctl", params(AnalyzeInput, StepParams),
     responses((status = 200, body = Answer<AnalyzeData>), ApiError))]
 async fn analyze(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
-    let format = query.format;
-    state.answer(&steps::Analyze, &caller, query.inputs(), format).await
+    state.answer_query(&steps::Analyze, &caller, query).await
 }
 
 /// Analyze proposed configuration

@@ -52,8 +52,7 @@ async fn istiod_logs(state: AppState, Caller(caller): Caller, query: StepQuery) 
         }
         return follow::istiod_logs(&state, &caller, input).await;
     }
-    let format = query.format;
-    state.answer(&steps::IstiodLogs, &caller, query.inputs(), format).await
+    state.answer_query(&steps::IstiodLogs, &caller, query).await
 }
 
 /// Status of resources
@@ -63,8 +62,7 @@ async fn istiod_logs(state: AppState, Caller(caller): Caller, query: StepQuery) 
 #[utoipa::path(get, path = "/v1/kubectl/resource-status", tag = "kubectl", params(ResourceStatusInput, StepParams),
     responses((status = 200, body = Answer<ResourceStatusData>), ApiError))]
 async fn resource_status(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
-    let format = query.format;
-    state.answer(&steps::ResourceStatus, &caller, query.inputs(), format).await
+    state.answer_query(&steps::ResourceStatus, &caller, query).await
 }
 
 /// Custom resource types
@@ -73,8 +71,7 @@ async fn resource_status(state: AppState, Caller(caller): Caller, query: StepQue
 #[utoipa::path(get, path = "/v1/kubectl/crds", tag = "kubectl", params(CrdsInput, StepParams),
     responses((status = 200, body = Answer<CrdsData>), ApiError))]
 async fn crds(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
-    let format = query.format;
-    state.answer(&steps::Crds, &caller, query.inputs(), format).await
+    state.answer_query(&steps::Crds, &caller, query).await
 }
 
 /// Objects of a custom resource type
@@ -89,8 +86,7 @@ async fn custom_resources(
     PathOf(crd): PathOf<String>,
     query: StepQuery,
 ) -> ApiResult<Response> {
-    let format = query.format;
-    state.answer(&steps::CustomResources, &caller, query.with("crd", crd).inputs(), format).await
+    state.answer_query(&steps::CustomResources, &caller, query.with("crd", crd)).await
 }
 
 /// istiod's pods
@@ -99,8 +95,7 @@ async fn custom_resources(
 #[utoipa::path(get, path = "/v1/kubectl/istiod-pods", tag = "kubectl", params(IstiodPodsInput, StepParams),
     responses((status = 200, body = Answer<IstiodPodsData>), ApiError))]
 async fn istiod_pods(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
-    let format = query.format;
-    state.answer(&steps::IstiodPods, &caller, query.inputs(), format).await
+    state.answer_query(&steps::IstiodPods, &caller, query).await
 }
 
 /// Logs of two sidecars
@@ -110,8 +105,7 @@ async fn istiod_pods(state: AppState, Caller(caller): Caller, query: StepQuery) 
 #[utoipa::path(get, path = "/v1/kubectl/sidecar-logs", tag = "kubectl", params(SidecarLogsInput, StepParams),
     responses((status = 200, body = Answer<SidecarLogsData>), ApiError))]
 async fn sidecar_logs(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
-    let format = query.format;
-    state.answer(&steps::SidecarLogs, &caller, query.inputs(), format).await
+    state.answer_query(&steps::SidecarLogs, &caller, query).await
 }
 
 /// Envoy admin page
@@ -127,8 +121,7 @@ async fn envoy_page(
     PathOf(page): PathOf<String>,
     query: StepQuery,
 ) -> ApiResult<Response> {
-    let format = query.format;
-    state.answer(&steps::EnvoyPage, &caller, query.with("page", page).inputs(), format).await
+    state.answer_query(&steps::EnvoyPage, &caller, query.with("page", page)).await
 }
 
 /// Envoy's statistics for Prometheus
@@ -137,9 +130,7 @@ async fn envoy_page(
 #[utoipa::path(get, path = "/v1/kubectl/envoy/stats/prometheus", tag = "kubectl", params(EnvoyPageInput, StepParams),
     responses((status = 200, body = Answer<EnvoyPageData>), ApiError))]
 async fn envoy_stats_prometheus(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
-    let format = query.format;
-    let page = "stats/prometheus".to_owned();
-    state.answer(&steps::EnvoyPage, &caller, query.with("page", page).inputs(), format).await
+    state.answer_query(&steps::EnvoyPage, &caller, query.with("page", "stats/prometheus".to_owned())).await
 }
 
 /// Restart a pod

@@ -95,7 +95,12 @@ fn routes() -> OpenApiRouter<AppState> {
 
 /// The OpenAPI document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let (_, mut document) = routes().split_for_parts();
+    let (_, document) = routes().split_for_parts();
+    completed(document)
+}
+
+/// The document of the routes, with what no single route knows.
+fn completed(mut document: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     components.schemas.insert("Problem".to_owned(), error::problem_schema());
@@ -126,9 +131,9 @@ fn document_formats(operation: &mut Operation) {
 pub fn router(app: Arc<App>) -> Router {
     let state = AppState(app);
     let timeout = state.limits.step_timeout + Duration::from_secs(5);
-    let (router, _) = routes().split_for_parts();
+    let (router, document) = routes().split_for_parts();
     router
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi()))
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", completed(document)))
         .fallback(operations::no_such_path)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(TimeoutLayer::with_status_code(http::StatusCode::GATEWAY_TIMEOUT, timeout))
@@ -139,6 +144,17 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 impl AppState {
+    /// Carries out a step whose inputs stand in the query.
+    async fn answer_query(
+        &self,
+        step: &'static dyn AnyStep,
+        caller: &Arc<auth::Caller>,
+        query: extract::StepQuery,
+    ) -> error::ApiResult<Response> {
+        let format = query.format;
+        self.answer(step, caller, query.inputs(), format).await
+    }
+
     /// Carries out a step for a caller, and answers in the format asked for.
     async fn answer(
         &self,

@@ -27,8 +27,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 #[utoipa::path(get, path = "/v1/istioctl/proxy-status", tag = "istioctl", params(ProxyStatusInput, StepParams),
     responses((status = 200, body = Answer<ProxyStatusData>), ApiError))]
 async fn proxy_status(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
-    let format = query.format;
-    state.answer(&steps::ProxyStatusStep, &caller, query.inputs(), format).await
+    state.answer_query(&steps::ProxyStatusStep, &caller, query).await
 }
 
 /// Status of one proxy
@@ -45,9 +44,8 @@ async fn proxy_status_of_pod(
     PathOf((namespace, pod)): PathOf<(String, String)>,
     query: StepQuery,
 ) -> ApiResult<Response> {
-    let format = query.format;
-    let inputs = query.with("namespace", namespace).with("pod", pod).inputs();
-    state.answer(&steps::ProxyStatusStep, &caller, inputs, format).await
+    let query = query.with("namespace", namespace).with("pod", pod);
+    state.answer_query(&steps::ProxyStatusStep, &caller, query).await
 }
 
 /// Configuration of a proxy
@@ -65,7 +63,6 @@ async fn proxy_config(
     PathOf((namespace, pod, kind)): PathOf<(String, String, String)>,
     query: StepQuery,
 ) -> ApiResult<Response> {
-    let format = query.format;
-    let inputs = query.with("namespace", namespace).with("pod", pod).with("kind", kind).inputs();
-    state.answer(&steps::ProxyConfig, &caller, inputs, format).await
+    let query = query.with("namespace", namespace).with("pod", pod).with("kind", kind);
+    state.answer_query(&steps::ProxyConfig, &caller, query).await
 }

@@ -18,7 +18,7 @@ use super::{
     extract::{Caller, NoParameters, PathOf, StepQuery},
 };
 use crate::{
-    auth::{self, Access},
+    auth,
     history::{Cursor, RunFilter, RunHeader},
     report::{State, Verdict},
     steps::Invalid,
@@ -210,7 +210,7 @@ async fn may_see(state: &AppState, caller: &std::sync::Arc<auth::Caller>, run: &
         return Ok(caller.rights == auth::Rights::All || caller.user == run.requested_by);
     }
     for access in &run.access {
-        if !state.authority.may(caller, &Access::from_history(access.clone())).await? {
+        if !state.authority.may(caller, access).await? {
             return Ok(false);
         }
     }

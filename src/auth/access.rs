@@ -6,7 +6,6 @@ use std::{
 };
 
 use super::{Authority, Caller};
-use crate::history;
 use http::{Method, Request, Response, StatusCode};
 use kube::{
     Client,
@@ -14,17 +13,9 @@ use kube::{
     core::{Status, response::StatusSummary},
 };
 
-/// A permission of Kubernetes RBAC, as a request needs it
+/// A permission of Kubernetes RBAC, as a request needs it and as the history keeps it
 /// (<https://kubernetes.io/docs/reference/access-authn-authz/authorization/#determine-the-request-verb>).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Access {
-    pub verb: String,
-    pub group: String,
-    pub resource: String,
-    pub subresource: String,
-    pub namespace: Option<String>,
-    pub name: Option<String>,
-}
+pub use crate::history::Access;
 
 impl Access {
     /// `get pods/log in namespace shop`.
@@ -91,17 +82,6 @@ impl Access {
             _ => "unknown",
         };
         Some(Self { verb: verb.to_owned(), group, resource: resource.to_owned(), subresource, namespace, name })
-    }
-
-    /// As the history keeps it.
-    pub fn into_history(self) -> history::Access {
-        let Self { verb, group, resource, subresource, namespace, name } = self;
-        history::Access { verb, group, resource, subresource, namespace, name }
-    }
-
-    pub fn from_history(access: history::Access) -> Self {
-        let history::Access { verb, group, resource, subresource, namespace, name } = access;
-        Self { verb, group, resource, subresource, namespace, name }
     }
 
     /// The same without the object's name: a permission on one pod's log is rarely granted by name, and a run is kept

@@ -10,6 +10,8 @@ use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 
+use crate::cluster::chain;
+
 /// A page of a pod.
 pub(super) struct Place<'a> {
     pub(super) namespace: &'a str,
@@ -82,18 +84,4 @@ async fn exchange(client: &kube::Client, place: &Place<'_>, method: Method, limi
         return Err(Failure::Page(super::store::NOT_RECORDED.to_owned()));
     }
     Ok(Answer { status: head.status.as_u16(), body })
-}
-
-/// An error with its causes.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    text
 }

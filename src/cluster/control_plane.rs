@@ -1,6 +1,6 @@
 //! Where istiod runs, in which revisions, and which containers of a pod belong to the mesh.
 
-use k8s_openapi::api::core::v1::{Container, Pod};
+use k8s_openapi::api::core::v1::Pod;
 
 use super::{Cluster, Error, Listed, Resource, Scope};
 
@@ -81,13 +81,7 @@ impl Cluster {
     /// The revision that a tag points to
     /// (<https://istio.io/latest/docs/setup/upgrade/canary/#stable-revision-labels>).
     async fn tagged_revision(&self, tag: &str) -> Result<Option<String>, Error> {
-        let webhooks = Resource::known(
-            "admissionregistration.k8s.io",
-            "v1",
-            "mutatingwebhookconfigurations",
-            "MutatingWebhookConfiguration",
-            false,
-        );
+        let webhooks = Resource::mutating_webhook_configurations();
         let listed = self.list::<serde_json::Value>(&webhooks, &Scope::All, Some("istio.io/tag")).await;
         let Ok(listed) = super::read(listed)? else { return Ok(None) };
         let label =
@@ -101,13 +95,4 @@ impl Cluster {
 fn revision(pod: &Pod) -> String {
     let labels = pod.metadata.labels.as_ref();
     labels.and_then(|labels| labels.get("istio.io/rev")).cloned().unwrap_or_else(|| "default".to_owned())
-}
-
-/// The containers of a pod with those init containers that run on, as a native sidecar does
-/// (<https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/>).
-pub fn mesh_containers(pod: &Pod) -> Vec<&Container> {
-    let Some(spec) = &pod.spec else { return Vec::new() };
-    let sidecars = spec.init_containers.iter().flatten();
-    let sidecars = sidecars.filter(|container| container.restart_policy.as_deref() == Some("Always"));
-    spec.containers.iter().chain(sidecars).collect()
 }

@@ -63,6 +63,11 @@ impl Resource {
         Self::known("apps", "v1", "replicasets", "ReplicaSet", true)
     }
 
+    pub fn mutating_webhook_configurations() -> Self {
+        let (plural, kind) = ("mutatingwebhookconfigurations", "MutatingWebhookConfiguration");
+        Self::known("admissionregistration.k8s.io", "v1", plural, kind, false)
+    }
+
     pub fn custom_resource_definitions() -> Self {
         Self::known("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", false)
     }

@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 use kube::Client;
 use tokio::sync::Mutex;
 
-pub use control_plane::{ControlPlane, Istiod, mesh_containers};
+pub use control_plane::{ControlPlane, Istiod};
 pub use discovery::{Discovery, Resource};
 pub use error::{Error, NOT_RECORDED, chain};
 pub use logs::{ContainerLog, LogQuery};

@@ -94,15 +94,6 @@ pub(super) fn decoded(base64: &str) -> Option<Vec<u8>> {
     STANDARD.decode(base64).ok()
 }
 
-/// What istioctl says of the comparison of two pods, each as `<pod>.<namespace>`.
-pub fn roots_text(first: &str, second: &str, match_each_other: bool) -> String {
-    let (how, connectivity) =
-        if match_each_other { ("identical", "available") } else { ("non identical", "unavailable") };
-    format!(
-        "Both [{first}] and [{second}] have the {how} ROOTCA, theoretically the connectivity between them is {connectivity}"
-    )
-}
-
 /// Whether two sets of root certificates (PEM) have any in common, so that workloads of both can trust each other.
 pub fn roots_match(first: &str, second: &str) -> Result<bool, Error> {
     let roots = |pem: &str| match Certificate::all_in(pem.as_bytes()) {

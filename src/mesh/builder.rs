@@ -103,12 +103,6 @@ impl MeshBuilder {
         self.add_shared(if remote { Origin::RemoteCluster } else { Origin::LocalCluster }, Arc::new(object));
     }
 
-    /// Adds an object that an earlier mesh had already.
-    pub fn add_object(&mut self, object: Arc<Object>) {
-        let is_local = object.cluster() == LOCAL_CLUSTER;
-        self.add_shared(if is_local { Origin::LocalCluster } else { Origin::RemoteCluster }, object);
-    }
-
     /// Notes an object that could not be decoded.
     pub fn add_malformed(&mut self, from: &str, why: &str) {
         self.malformed.push(Malformed { from: from.to_owned(), line: None, why: why.to_owned() });

@@ -235,16 +235,6 @@ impl Mesh {
         found
     }
 
-    /// The first of them.
-    pub fn first_labelled<'m>(&'m self, kind: Kind, selector: View<'_>, namespace: Option<&str>) -> Option<&'m Object> {
-        let mut found = None;
-        self.visit_labelled(kind, Labels::Own, selector, namespace, |object| {
-            found = Some(object);
-            false
-        });
-        found
-    }
-
     /// Goes through them until the visitor has seen enough.
     fn visit_labelled<'m>(
         &'m self,

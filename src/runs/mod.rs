@@ -12,7 +12,7 @@ pub use answer::{Answer, RunLinks, RunSummary};
 
 use crate::{
     app::App,
-    auth::{Access, Caller, Trail},
+    auth::{Caller, Trail},
     clock::Clock,
     cluster,
     history::{Run, RunHeader},
@@ -213,7 +213,7 @@ impl<'a> Carried<'a> {
             requested_by: self.caller.user.clone(),
             reason: inputs.get("reason").and_then(Value::as_str).map(str::to_owned),
             inputs,
-            access: access.into_iter().map(Access::into_history).collect(),
+            access,
             started_at: self.started_at,
             duration_ms: Some(self.elapsed_ms(app.clock)),
             counts: Counts::default(),

@@ -87,9 +87,14 @@ fn plainly<'a>(message: &'a str, code: &str) -> &'a str {
     }
 }
 
+/// The beginning of what somebody sent, for a message about it.
+fn shortened(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
+}
+
 /// Checks of single inputs, shared by the steps.
 pub(crate) mod check {
-    use super::Invalid;
+    use super::{Invalid, shortened};
 
     /// A namespace's or a label value's form: a DNS-1123 label.
     pub(crate) fn namespaces(field: &str, names: &[String]) -> Vec<Invalid> {
@@ -100,7 +105,11 @@ pub(crate) mod check {
         for (index, name) in names.iter().enumerate().take(100) {
             if !is_label(name) {
                 let field = format!("{field}/{index}");
-                invalid.push(Invalid::new(&field, "pattern", format!("{:?} is not a DNS-1123 label", shortened(name))));
+                invalid.push(Invalid::new(
+                    &field,
+                    "pattern",
+                    format!("{:?} is not a DNS-1123 label", shortened(name, 80)),
+                ));
             }
         }
         invalid
@@ -129,7 +138,7 @@ pub(crate) mod check {
     pub(crate) fn name(field: &str, name: Option<&str>) -> Vec<Invalid> {
         match name {
             Some(name) if crate::cluster::check_name("name", name).is_err() => {
-                vec![Invalid::new(field, "pattern", format!("{:?} is not a name of Kubernetes", shortened(name)))]
+                vec![Invalid::new(field, "pattern", format!("{:?} is not a name of Kubernetes", shortened(name, 80)))]
             }
             _ => Vec::new(),
         }
@@ -167,7 +176,7 @@ pub(crate) mod check {
         if good {
             Vec::new()
         } else {
-            vec![Invalid::new(field, "pattern", format!("{:?} is not of the form namespace/pod", shortened(path)))]
+            vec![Invalid::new(field, "pattern", format!("{:?} is not of the form namespace/pod", shortened(path, 80)))]
         }
     }
 
@@ -175,21 +184,17 @@ pub(crate) mod check {
         let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         (1..=63).contains(&name.len()) && name.chars().all(inner) && !name.starts_with('-') && !name.ends_with('-')
     }
-
-    fn shortened(text: &str) -> String {
-        text.chars().take(80).collect()
-    }
 }
 
 /// Lengths of time, as kubectl takes them.
 pub(crate) mod duration {
-    use super::Invalid;
+    use super::{Invalid, shortened};
 
     const LONGEST_S: i64 = 30 * 24 * 3600;
 
     /// `90`, `10m`, `2h30m` in seconds.
     pub(crate) fn seconds(text: &str) -> Result<u32, String> {
-        let wrong = || format!("{:?} is no length of time: give seconds, or like 10m or 2h30m", shortened(text));
+        let wrong = || format!("{:?} is no length of time: give seconds, or like 10m or 2h30m", shortened(text, 40));
         let seconds = match text.parse::<i64>() {
             Ok(seconds) => seconds,
             Err(_) => text.parse::<jiff::SignedDuration>().map_err(|_| wrong())?.as_secs(),
@@ -206,10 +211,6 @@ pub(crate) mod duration {
             Some(Err(message)) => vec![Invalid::new(field, "pattern", message)],
             _ => Vec::new(),
         }
-    }
-
-    fn shortened(text: &str) -> String {
-        text.chars().take(40).collect()
     }
 
     #[cfg(test)]

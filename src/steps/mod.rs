@@ -4,6 +4,7 @@
 mod about;
 mod analyze;
 mod check_inject;
+mod codes;
 mod crds;
 mod custom_resources;
 mod envoy_page;
@@ -22,7 +23,7 @@ mod target;
 mod verify_install;
 mod version;
 
-use std::{fmt::Write as _, future::Future};
+use std::future::Future;
 
 use futures::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
@@ -86,6 +87,7 @@ pub fn codes() -> impl Iterator<Item = &'static Code> {
         istiod_logs::CODES,
         restart::CODES,
         resource_status::codes::CODES,
+        envoy_page::clusters::CODES,
         envoy_page::CODES,
         sidecar_logs::CODES,
         proxy_status::CODES,
@@ -223,16 +225,12 @@ impl<S: Step> Prepared for Ready<S> {
     }
 }
 
-/// Writes `1 pod`, `2 pods`.
+/// Writes `1 pod`, `2 pods`, `2 proxies`.
 pub(crate) fn counted(count: usize, noun: &str) -> String {
-    let mut text = String::new();
-    let plural = if count == 1 {
-        ""
-    } else if noun.ends_with(['s', 'x']) {
-        "es"
-    } else {
-        "s"
-    };
-    let _ = write!(text, "{count} {noun}{plural}");
-    text
+    match noun.strip_suffix('y') {
+        _ if count == 1 => format!("1 {noun}"),
+        Some(stem) => format!("{count} {stem}ies"),
+        None if noun.ends_with(['s', 'x']) => format!("{count} {noun}es"),
+        None => format!("{count} {noun}s"),
+    }
 }

@@ -10,7 +10,7 @@ use super::{
     About, Cost, Invalid, Judgement, Permission, Step, counted,
     injection::{
         INJECTION, Proxy, REVISION, TAG, WebhookConfiguration, codes as inject, newest,
-        read::{Injection, mutating_webhooks, objects},
+        read::{Injection, objects},
     },
     input::check,
     resource_status::object::Object,
@@ -136,7 +136,14 @@ impl Step for Tags {
     async fn gather(cluster: &Cluster, input: &TagsInput) -> Result<TagsEvidence, Error> {
         let injection = Injection::read(cluster).await?;
         let mut skipped = Vec::new();
-        let webhooks = objects(cluster, &mutating_webhooks(), &Scope::All, Some(REVISION), &mut Vec::new()).await?;
+        let webhooks = objects(
+            cluster,
+            &Resource::mutating_webhook_configurations(),
+            &Scope::All,
+            Some(REVISION),
+            &mut Vec::new(),
+        )
+        .await?;
         let places = if input.namespace.is_empty() {
             let istiods = injection.istiods.as_ref().ok().into_iter().flatten();
             let mut places: BTreeSet<String> = istiods.filter_map(|i| i.pod.metadata.namespace.clone()).collect();

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use crate::support::{
     app::TestApp,
     checklist::{Call, call, line, proxies},
-    shared,
+    say, shared,
 };
 
 const STATUS: &str = "istioctl.proxy-status";
@@ -54,12 +54,6 @@ fn has(findings: &[Finding], code: &str, words: &[&str]) {
     let lines: Vec<_> = findings.iter().map(line).collect();
     let found = lines.iter().any(|line| line.starts_with(code) && words.iter().all(|word| line.contains(word)));
     assert!(found, "no {code} with {words:?} in {lines:#?}");
-}
-
-/// A line of the tests' report, which `--nocapture` shows.
-#[expect(clippy::print_stdout, reason = "how much passes is what these tests are run for")]
-fn say(line: &str) {
-    println!("{line}");
 }
 
 // --- istioctl's own test data ---------------------------------------------------------------------------------------

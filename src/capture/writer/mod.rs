@@ -15,7 +15,8 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use self::archive::Part;
-use super::{Error, fetch};
+use super::Error;
+use crate::cluster::chain;
 use crate::report::Skipped;
 
 /// What to record, and how much of it.
@@ -231,7 +232,7 @@ impl Recording {
         use http_body_util::BodyExt;
         let request = http::Request::get(path).header(http::header::ACCEPT, accept).body(kube::client::Body::empty());
         let answer = self.client.send(request.map_err(|error| error.to_string())?).await;
-        let (head, body) = answer.map_err(|error| fetch::chain(&error))?.into_parts();
+        let (head, body) = answer.map_err(|error| chain(&error))?.into_parts();
         let body =
             http_body_util::Limited::new(body, limit).collect().await.map_err(|error| error.to_string())?.to_bytes();
         if head.status.is_success() {

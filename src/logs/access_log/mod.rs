@@ -111,10 +111,6 @@ impl AccessLogLine {
         if from_sidecar || no_filter_chain { Side::Inbound } else { Side::Outbound }
     }
 
-    pub fn has_flag(&self, flag: &str) -> bool {
-        self.response_flags.iter().any(|own| own == flag)
-    }
-
     /// What the request was for: the authority, else the cluster's host, else the address.
     pub fn destination(&self) -> Option<&str> {
         let cluster = self.upstream_cluster.as_ref();

@@ -9,28 +9,17 @@ use crate::{
         cluster_trouble::{self, ClusterTrouble, ClusterTroubleKind, TroubledHost},
         clusters_page::Clusters,
     },
-    report::{Code, Evidence, Finding, Severity},
+    report::{Evidence, Finding, Severity},
 };
 
 const DOCS: &str = "https://www.envoyproxy.io/docs/envoy/latest/operations/admin#get--clusters";
 
-macro_rules! codes {
-    ($($name:ident, $severity:ident;)*) => {
-        $(pub(in crate::steps) static $name: Code = Code {
-            id: stringify!($name),
-            severity: Severity::$severity,
-            docs: DOCS,
-            page: include_str!(concat!("../pages/", stringify!($name), ".md")),
-        };)*
-    };
-}
-
-codes! {
-    ENV0001, Warning;
-    ENV0002, Warning;
-    ENV0003, Warning;
-    ENV0004, Warning;
-    ENV0005, Info;
+crate::steps::codes::codes! {
+    ENV0001, Warning, DOCS;
+    ENV0002, Warning, DOCS;
+    ENV0003, Warning, DOCS;
+    ENV0004, Warning, DOCS;
+    ENV0005, Info, DOCS;
 }
 
 /// Share of failures from which a destination that works in part is a risk and not a mere note.

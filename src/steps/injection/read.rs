@@ -52,11 +52,6 @@ pub(in crate::steps) async fn whole(
     })
 }
 
-pub(in crate::steps) fn mutating_webhooks() -> Resource {
-    let (plural, kind) = ("mutatingwebhookconfigurations", "MutatingWebhookConfiguration");
-    Resource::known("admissionregistration.k8s.io", "v1", plural, kind, false)
-}
-
 pub(in crate::steps) fn config_maps() -> Resource {
     Resource::known("", "v1", "configmaps", "ConfigMap", true)
 }
@@ -79,7 +74,8 @@ pub(in crate::steps) struct Injection {
 impl Injection {
     pub(in crate::steps) async fn read(cluster: &Cluster) -> Result<Self, Error> {
         let mut skipped = Vec::new();
-        let webhooks = whole(cluster, &mutating_webhooks(), &Scope::All, None, &mut skipped).await?;
+        let webhooks =
+            whole(cluster, &Resource::mutating_webhook_configurations(), &Scope::All, None, &mut skipped).await?;
         let configurations = webhooks.map(|all| all.iter().filter_map(WebhookConfiguration::of).collect::<Vec<_>>());
         let istiods = match read(cluster.control_plane(&[]).await)? {
             Ok(found) => {

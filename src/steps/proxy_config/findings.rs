@@ -26,20 +26,7 @@ const FLAGS: &str =
     "https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage#response-flags";
 const PKI: &str = "https://istio.io/latest/docs/concepts/security/#pki";
 
-macro_rules! codes {
-    ($($name:ident, $severity:ident, $docs:expr;)*) => {
-        $(static $name: Code = Code {
-            id: stringify!($name),
-            severity: Severity::$severity,
-            docs: $docs,
-            page: include_str!(concat!("../pages/", stringify!($name), ".md")),
-        };)*
-        /// Codes that only this step reports.
-        pub(in crate::steps) static CODES: &[&Code] = &[$(&$name),*];
-    };
-}
-
-codes! {
+crate::steps::codes::codes! {
     ENV0017, Warning, DUMP;
     ENV0018, Error, DUMP;
     ENV0019, Error, FLAGS;

@@ -19,27 +19,14 @@ use super::{
 };
 use crate::{
     envoy::comparison::{DiffChange, ProxyDiff, ProxyDiffPart},
-    report::{Code, Evidence, Finding, Severity, Subject},
+    report::{Evidence, Finding, Severity, Subject},
 };
 
 const DOCS: &str = "https://istio.io/latest/docs/ops/diagnostic-tools/proxy-cmd/";
 const SKEW: &str = "https://istio.io/latest/docs/releases/supported-releases/#control-planedata-plane-skew";
 const CANARY: &str = "https://istio.io/latest/docs/setup/upgrade/canary/#data-plane";
 
-macro_rules! codes {
-    ($($name:ident, $severity:ident, $docs:expr;)*) => {
-        $(pub(in crate::steps) static $name: Code = Code {
-            id: stringify!($name),
-            severity: Severity::$severity,
-            docs: $docs,
-            page: include_str!(concat!("../pages/", stringify!($name), ".md")),
-        };)*
-        /// Codes that this step reports.
-        pub(in crate::steps) static CODES: &[&Code] = &[$(&$name),*];
-    };
-}
-
-codes! {
+crate::steps::codes::codes! {
     ENV0010, Error, DOCS;
     ENV0011, Warning, DOCS;
     ENV0012, Warning, DOCS;
@@ -156,7 +143,7 @@ pub(super) fn version_skew(proxies: &[ProxyStatus], istiods: &BTreeMap<&str, &st
         } else {
             (Severity::Info, "which is supported")
         };
-        let count = counted_proxies(proxies.len());
+        let count = counted(proxies.len(), "proxy");
         let message =
             format!("{count} of {} in namespace {namespace}, on istiod of {}: {why}", text(own), text(istiod));
         let finding = Finding::new(&ENV0014, Subject::cluster_wide("Namespace", namespace), message)
@@ -197,7 +184,7 @@ pub(super) fn other_revision(
         }
     }
     let finding = |((namespace, wanted, revision), proxies): ((&str, &str, &str), Vec<&str>)| {
-        let count = counted_proxies(proxies.len());
+        let count = counted(proxies.len(), "proxy");
         let (verb, still) = if proxies.len() == 1 { ("is", "has") } else { ("are", "have") };
         let message = format!(
             "namespace {namespace} is labelled istio.io/rev={wanted}, but {count} in it {verb} still connected to revision \
@@ -217,10 +204,6 @@ pub(super) fn other_revision(
 fn is_deployed_for_gateway(pod: &Pod) -> bool {
     let labels = pod.metadata.labels.as_ref();
     labels.is_some_and(|labels| labels.contains_key("gateway.networking.k8s.io/gateway-name"))
-}
-
-fn counted_proxies(count: usize) -> String {
-    if count == 1 { "1 proxy".to_owned() } else { format!("{count} proxies") }
 }
 
 fn with_proxies(mut finding: Finding, proxies: &[&str]) -> Finding {

@@ -119,13 +119,7 @@ type MeshParts = (Read<Vec<Pod>>, Read<Vec<Value>>, Read<Vec<Value>>);
 async fn mesh(cluster: &Cluster, input: &ProxyStatusInput, skipped: &mut Vec<Skipped>) -> Result<MeshParts, Error> {
     let scope = Scope::of(&input.namespace);
     let (resource, namespaces) = (Resource::pods(), Resource::namespaces());
-    let webhooks = Resource::known(
-        "admissionregistration.k8s.io",
-        "v1",
-        "mutatingwebhookconfigurations",
-        "MutatingWebhookConfiguration",
-        false,
-    );
+    let webhooks = Resource::mutating_webhook_configurations();
     let (pods, namespaces, tags) = futures::join!(
         cluster.list::<LeanPod>(&resource, &scope, None),
         cluster.list::<Value>(&namespaces, &Scope::All, Some("istio.io/rev")),

@@ -260,7 +260,7 @@ pub(in crate::steps) async fn family(
     if any_says(&around, "failed calling webhook") {
         let group = "admissionregistration.k8s.io";
         let types = vec![
-            Resource::known(group, "v1", "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", false),
+            Resource::mutating_webhook_configurations(),
             Resource::known(group, "v1", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", false),
         ];
         let (configurations, mut more) = self::around(cluster, types, &Scope::All, None).await?;

@@ -218,10 +218,8 @@ impl Step for SidecarLogs {
         };
         let (source, destination) = (shown(source), shown(destination));
         let requests: u64 = source.iter().chain(&destination).map(|log| log.access.lines).sum();
-        let mut summary = format!(
-            "{requests} access-log lines of {}",
-            counted(source.len() + destination.len(), "proxy").replace("proxys", "proxies")
-        );
+        let mut summary =
+            format!("{requests} access-log lines of {}", counted(source.len() + destination.len(), "proxy"));
         if let Some(pairs) = &pairs {
             summary = format!("{summary}; {} requests between them, {} seen by both", pairs.requests, pairs.paired);
         }

@@ -11,7 +11,7 @@ use crate::{
     steps::{
         injection::{
             REVISION,
-            read::{Injection, config_maps, mutating_webhooks, whole},
+            read::{Injection, config_maps, whole},
         },
         resource_status::object::Object,
     },
@@ -79,7 +79,7 @@ pub(super) async fn gather(cluster: &Cluster, input: &VerifyInstallInput) -> Res
         ("ClusterRole", known(rbac, "clusterroles", "ClusterRole", false), Scope::All),
         ("ClusterRoleBinding", known(rbac, "clusterrolebindings", "ClusterRoleBinding", false), Scope::All),
         ("ValidatingWebhookConfiguration", validating, Scope::All),
-        ("MutatingWebhookConfiguration", mutating_webhooks(), Scope::All),
+        ("MutatingWebhookConfiguration", Resource::mutating_webhook_configurations(), Scope::All),
         ("CustomResourceDefinition", Resource::custom_resource_definitions(), Scope::All),
         ("DaemonSet", known("apps", "daemonsets", "DaemonSet", true), Scope::All),
         ("Namespace", Resource::namespaces(), Scope::All),

@@ -9,7 +9,7 @@ use meshtriage::analyzers::{Options, analyze};
 use meshtriage::mesh::{Mesh, MeshBuilder, Perspective, Settings};
 use serde_json::Value;
 
-use crate::support::shared;
+use crate::support::{say, shared};
 
 /// Certificates in the cases have long expired, or run for a century.
 pub(super) fn now() -> Timestamp {
@@ -101,12 +101,6 @@ fn check_list(list: &str, perspective: &Perspective, known_differences: &[&str])
     let _ = writeln!(report, "{list}: {passed} of {total}, compatible: {}", perspective.compatible);
     say(&report);
     assert!(failures.is_empty(), "{passed} of {total} {list} pass\n{}", failures.join("\n"));
-}
-
-/// Shown by `cargo test -- --nocapture`.
-#[expect(clippy::print_stderr, reason = "the counts are what this test is run for")]
-pub(super) fn say(report: &str) {
-    eprintln!("{report}");
 }
 
 #[test]

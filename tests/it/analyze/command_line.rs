@@ -8,8 +8,8 @@ use meshtriage::mesh::{Kind, LOCAL_CLUSTER, MeshBuilder, Perspective, Settings};
 use meshtriage::report::Severity;
 use serde_json::{Value, json};
 
-use super::cases::{now, read_json, say};
-use crate::support::shared;
+use super::cases::{now, read_json};
+use crate::support::{say, shared};
 
 /// The namespace that the cases call `NS`.
 const NAMESPACE: &str = "test-ns";

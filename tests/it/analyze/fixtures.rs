@@ -10,7 +10,8 @@ use meshtriage::analyzers::{Options, analyze, text_line};
 use meshtriage::mesh::{Kind, LOCAL_CLUSTER, MeshBuilder, Perspective, Settings};
 use serde_json::Value;
 
-use super::cases::{now, say};
+use super::cases::now;
+use crate::support::say;
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/analyzers")

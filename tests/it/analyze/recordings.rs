@@ -7,8 +7,7 @@ use meshtriage::analyzers::{Format, Message, Options, analyze, level, print};
 use meshtriage::mesh::{Kind, LOCAL_CLUSTER, Mesh, MeshBuilder, Perspective, Settings};
 use serde_json::Value;
 
-use super::cases::say;
-use crate::support::shared;
+use crate::support::{say, shared};
 
 /// Just after the recordings were made.
 fn recorded_at() -> Timestamp {

@@ -6,7 +6,8 @@ use meshtriage::analyzers::{ANALYZERS, Messages, Options, analyze};
 use meshtriage::mesh::{Kind, LOCAL_CLUSTER, Mesh, MeshBuilder, Perspective, Settings};
 use serde_json::{Value, json};
 
-use super::cases::{now, say};
+use super::cases::now;
+use crate::support::say;
 
 fn mesh_of(objects: impl Iterator<Item = (Kind, Value)>) -> Mesh {
     let mut builder = MeshBuilder::new(Settings { live: true, ..Settings::new(now()) });

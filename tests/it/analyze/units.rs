@@ -12,7 +12,8 @@ use meshtriage::mesh::{
 use meshtriage::report::{Code, Severity};
 use serde_json::{Value, json};
 
-use super::cases::{now, read_json, say};
+use super::cases::{now, read_json};
+use crate::support::say;
 
 /// What each table's row gives here, to be compared with what Istio gives.
 fn answer(table: &str, row: &Value) -> Option<(Value, Value)> {

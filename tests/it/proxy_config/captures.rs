@@ -60,12 +60,14 @@ fn outputs_of_istioctl() {
     }
     for ((capture, label), [same, content, different]) in &counts {
         let total = same + content + different;
-        super::say(&format!("{capture} {label}: {}/{total} ({same} byte for byte)", same + content));
+        crate::support::say(&format!("{capture} {label}: {}/{total} ({same} byte for byte)", same + content));
     }
     let passed: usize = counts.values().map(|[same, content, _]| same + content).sum();
     let bytes: usize = counts.values().map(|[same, ..]| same).sum();
     let total: usize = counts.values().flatten().sum();
-    super::say(&format!("{passed}/{total} outputs, {bytes} byte for byte; {without_proxy} of pods without a proxy"));
+    crate::support::say(&format!(
+        "{passed}/{total} outputs, {bytes} byte for byte; {without_proxy} of pods without a proxy"
+    ));
     assert!(total > 700, "only {total} outputs");
     assert!(different.is_empty(), "{} outputs differ:\n{}", different.len(), different.join("\n"));
 }

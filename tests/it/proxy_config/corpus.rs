@@ -66,10 +66,10 @@ fn golden_cases() {
         }
     }
     let report = format!("{}/{} golden cases pass", cases.len() - failed.len(), cases.len());
-    crate::proxy_config::say(&report);
+    crate::support::say(&report);
     let unexpected: Vec<_> = failed.iter().filter(|(name, _)| !OUTSIDE.contains(name)).collect();
     for (name, why) in &unexpected {
-        crate::proxy_config::say(&format!("{name}: {why}"));
+        crate::support::say(&format!("{name}: {why}"));
     }
     assert!(unexpected.is_empty(), "{report}; {} unexpected failures, see above", unexpected.len());
     assert_eq!(failed.len(), OUTSIDE.len(), "a case that is listed as outside passes");

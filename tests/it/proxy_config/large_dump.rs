@@ -26,7 +26,7 @@ fn large_dump_is_read_in_little_time_and_memory() {
     let command =
         Command::new(std::env::current_exe().unwrap()).args(["--exact", name, "--nocapture"]).output().unwrap();
     let output = String::from_utf8_lossy(&command.stdout);
-    super::say(output.lines().find(|line| line.contains(" MB: ")).unwrap_or(&output));
+    crate::support::say(output.lines().find(|line| line.contains(" MB: ")).unwrap_or(&output));
     assert!(command.status.success(), "{output}{}", String::from_utf8_lossy(&command.stderr));
     assert!(output.contains("1 passed"), "{output}");
 }
@@ -45,7 +45,7 @@ fn measure() {
     let troubles = troubles::find(&dump, Timestamp::UNIX_EPOCH).unwrap();
     let total = processor_time().checked_sub(start).unwrap();
     let grown_mb = peak_memory_kb().saturating_sub(before) / 1024;
-    super::say(&format!(
+    crate::support::say(&format!(
         "{} MB: {} clusters, {} listeners, {} route configurations, {} endpoints in {with_rows:?}, {} troubles in \
          {total:?}; peak memory grew by {grown_mb} MB",
         page.len() / 1_000_000,

@@ -7,9 +7,3 @@ mod hostile;
 mod large_dump;
 mod recordings;
 mod troubles;
-
-/// A line of the tests' report, which `--nocapture` shows.
-#[expect(clippy::print_stdout, reason = "how much passes is what these tests are run for")]
-fn say(line: &str) {
-    println!("{line}");
-}
