@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared};
 use sqlx::migrate::Migrator;
-use sqlx::{ConnectOptions as _, Connection as _, PgPool, SqlitePool};
+use sqlx::{ConnectOptions as _, Connection as _, PgPool, Sqlite, SqlitePool, Transaction};
+use tokio::time::Instant;
 
 use super::connect::{Db, History};
 use super::{Error, Result};
@@ -20,6 +21,9 @@ pub(super) type Preparing = Shared<BoxFuture<'static, Result<()>>>;
 /// How long an attempt may take once there is a connection. Much longer than a call, since a migration may rewrite a
 /// large table.
 const MIGRATION_LIMIT: Duration = Duration::from_mins(10);
+
+/// Between two tries at a locked file.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 impl History {
     /// Waits until the tables are up to date. An attempt belongs to nobody who waits for it: it goes on when they
@@ -59,9 +63,27 @@ async fn prepare(db: Db, database: Arc<str>) -> Result<()> {
 /// All in one transaction, which keeps out another process that starts on the same file: the migrator takes a lock on
 /// `PostgreSQL` only.
 async fn prepare_sqlite(pool: &SqlitePool, database: &Arc<str>) -> Result<()> {
-    let mut transaction = pool.begin_with("begin immediate").await.map_err(|error| Error::of(database, error))?;
+    let mut transaction = begin_sqlite(pool, database).await?;
     MIGRATIONS.run_direct(None, &mut *transaction, false).await.map_err(|error| Error::migration(database, error))?;
     transaction.commit().await.map_err(|error| Error::of(database, error))
+}
+
+/// Tries again while the file is locked, for as long as a call may wait. The first connection switches the file to the
+/// write-ahead log, for which `SQLite` [does not always wait](https://sqlite.org/c3ref/busy_handler.html) when another
+/// process switches it too. Once it is switched, connections open without a lock.
+async fn begin_sqlite(pool: &SqlitePool, database: &Arc<str>) -> Result<Transaction<'static, Sqlite>> {
+    let deadline = Instant::now() + pool.options().get_acquire_timeout();
+    loop {
+        match pool.begin_with("begin immediate").await.map_err(|error| Error::of(database, error)) {
+            // From the file, and not from a pool that was closed.
+            Err(Error::Unreachable { source, .. })
+                if source.as_database_error().is_some() && Instant::now() < deadline =>
+            {
+                tokio::time::sleep(BUSY_PAUSE).await;
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 /// On a connection of its own: the migrator's lock belongs to the session, and one that failed half-way must not keep
