@@ -8,6 +8,7 @@ pub mod capture;
 pub mod clock;
 pub mod cluster;
 pub mod config;
+pub mod detectors;
 pub mod envoy;
 pub mod errors;
 pub mod history;

@@ -4,16 +4,16 @@ use super::Path;
 use crate::mesh::{Mesh, Object, View};
 
 /// One destination.
-pub(super) struct Destination<'m> {
+pub(crate) struct Destination<'m> {
     /// A missing one reads as if it were empty.
-    pub(super) view: View<'m>,
-    pub(super) is_mirror: bool,
+    pub(crate) view: View<'m>,
+    pub(crate) is_mirror: bool,
     /// The way to its host.
-    pub(super) path: Path,
+    pub(crate) path: Path,
 }
 
 /// The destinations of routes and mirrors.
-pub(super) fn of<'m>(mesh: &Mesh, service: &'m Object) -> Vec<Destination<'m>> {
+pub(crate) fn of<'m>(mesh: &Mesh, service: &'m Object) -> Vec<Destination<'m>> {
     let mut destinations = Vec::new();
     for protocol in ["tcp", "tls", "http"] {
         for (rule, i) in service.spec().get(protocol).items().zip(0..) {

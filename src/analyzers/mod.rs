@@ -21,7 +21,7 @@ mod conditions;
 mod deprecation;
 mod destination_hosts;
 mod destination_subsets;
-mod destinations;
+pub(crate) mod destinations;
 mod envoy_filter_patches;
 mod external_control_plane;
 mod filter;
@@ -65,7 +65,7 @@ pub use filter::{NoSuppression, Suppression, in_order};
 pub use malformed::K8S0100;
 pub use message::{Message, Messages, Path, list, quoted};
 pub use output::{EXIT_USAGE, Format, Outcome, documentation_url, exit_code, level, print, text_line, to_json};
-pub use run::{Analysis, Options, UnknownAnalyzer, analyze};
+pub use run::{Analysis, Options, UnknownAnalyzer, analyze, analyze_by};
 pub use shared::RETIRED;
 
 use crate::mesh::{Kind, Mesh};

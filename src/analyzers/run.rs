@@ -73,9 +73,13 @@ pub struct UnknownAnalyzer(pub String);
 /// `istioctl` takes unknown analyzers for none; here they are an error, because a run that quietly does something else
 /// than asked is worse than none.
 pub fn analyze<'m>(mesh: &'m Mesh, options: &Options) -> Result<Analysis<'m>, UnknownAnalyzer> {
-    let (can_run, cannot_run): (Vec<&Analyzer>, Vec<&Analyzer>) = chosen(&options.analyzers)?
-        .into_iter()
-        .partition(|analyzer| analyzer.reads.iter().all(|kind| mesh.provided().contains(*kind)));
+    Ok(analyze_by(mesh, &chosen(&options.analyzers)?, options))
+}
+
+/// Analyzes a mesh by the given rules.
+pub fn analyze_by<'m>(mesh: &'m Mesh, analyzers: &[&'static Analyzer], options: &Options) -> Analysis<'m> {
+    let (can_run, cannot_run): (Vec<&Analyzer>, Vec<&Analyzer>) =
+        analyzers.iter().partition(|analyzer| analyzer.reads.iter().all(|kind| mesh.provided().contains(*kind)));
     let compatible = mesh.is_compatible();
     let (mut list, mut unchecked, mut malformed) = (Vec::new(), BTreeMap::new(), mesh.malformed().to_vec());
     for mut messages in run(mesh, &can_run) {
@@ -89,7 +93,7 @@ pub fn analyze<'m>(mesh: &'m Mesh, options: &Options) -> Result<Analysis<'m>, Un
     let failing = list.iter().any(|message| message.severity >= options.failure_threshold);
     let mut messages = filter::in_order(list);
     messages.retain(|message| message.severity >= options.output_threshold);
-    Ok(Analysis {
+    Analysis {
         several_clusters: mesh.has_several_clusters(),
         messages,
         suppressed: filter::in_order(suppressed),
@@ -97,7 +101,7 @@ pub fn analyze<'m>(mesh: &'m Mesh, options: &Options) -> Result<Analysis<'m>, Un
         skipped: skipped(mesh, &cannot_run, unchecked),
         failing,
         malformed,
-    })
+    }
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Analyzer>, UnknownAnalyzer> {

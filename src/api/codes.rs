@@ -9,7 +9,7 @@ use super::{
     extract::{Caller, NoParameters, PathOf},
 };
 use crate::{
-    analyzers, logs,
+    analyzers, detectors, logs,
     report::{Code, Severity},
     steps,
 };
@@ -37,6 +37,7 @@ pub(super) struct FindingCodeList {
 pub fn codes() -> Vec<FindingCode> {
     let of_rules = analyzers::ANALYZERS.iter().flat_map(|analyzer| analyzer.reports).copied();
     let of_rules = of_rules.chain([&analyzers::K8S0100]);
+    let of_rules = of_rules.chain(detectors::all().flat_map(|detector| detector.rule.reports).copied());
     let of_steps = steps::codes();
     let described = |code: &'static Code| FindingCode {
         code: code.id,

@@ -3,7 +3,7 @@
 use futures::{StreamExt as _, stream};
 
 use super::{Cluster, Error, Listed, Resource, Scope, read};
-use crate::mesh::{Kind, LOCAL_CLUSTER, MeshBuilder, Settings, Tree};
+use crate::mesh::{Extent, Kind, LOCAL_CLUSTER, MeshBuilder, Settings, Tree};
 
 /// Kinds that are listed at once.
 const AT_ONCE: usize = 6;
@@ -11,11 +11,12 @@ const AT_ONCE: usize = 6;
 impl Cluster {
     /// A builder filled with every object that rules read. A kind that the cluster does not serve has no objects; one
     /// that may not be read is noted as such.
-    pub async fn mesh_builder(&self, istio_namespace: String) -> Result<MeshBuilder, Error> {
+    pub async fn mesh_builder(&self, istio_namespace: String, extent: Extent) -> Result<MeshBuilder, Error> {
         let discovery = self.discovery().await?;
-        let settings = Settings { istio_namespace, live: true, ..Settings::new(self.now()) };
+        let settings = Settings { istio_namespace, live: true, extent, ..Settings::new(self.now()) };
+        let kinds = || Kind::readable().filter(|kind| kind.is_analyzed() || extent == Extent::Whole);
         let mut builder = MeshBuilder::new(settings);
-        let listable: Vec<(Kind, Resource)> = Kind::readable()
+        let listable: Vec<(Kind, Resource)> = kinds()
             .filter(|kind| !kind.plural().is_empty())
             .filter_map(|kind| {
                 let served = |resource: &&Resource| resource.group == kind.group() && resource.plural == kind.plural();
@@ -50,7 +51,7 @@ impl Cluster {
             }
         }
         for group in &discovery.failed {
-            for kind in Kind::readable().filter(|kind| group.starts_with(&format!("{}/", kind.group()))) {
+            for kind in kinds().filter(|kind| group.starts_with(&format!("{}/", kind.group()))) {
                 builder.add_unreadable(kind, &format!("the API group {group} could not be read"));
             }
         }

@@ -1,7 +1,7 @@
 //! Puts a mesh together from objects, wherever they come from.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
@@ -34,6 +34,17 @@ pub struct Settings {
     pub runtime_kinds: bool,
     /// Whether there is a cluster behind it: a kind without objects is then known to have none.
     pub live: bool,
+    pub extent: Extent,
+}
+
+/// How much of a cluster a mesh holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Extent {
+    /// What `istioctl analyze` looks at.
+    #[default]
+    Analysis,
+    /// Also what surrounds it, for the detectors: further kinds, and what Kubernetes itself runs.
+    Whole,
 }
 
 impl Settings {
@@ -44,6 +55,7 @@ impl Settings {
             default_namespace: String::new(),
             runtime_kinds: false,
             live: false,
+            extent: Extent::Analysis,
         }
     }
 }
@@ -120,6 +132,17 @@ impl MeshBuilder {
         self.settings.runtime_kinds = runtime_kinds;
     }
 
+    /// The same objects, as far as they are within an extent.
+    #[must_use]
+    pub fn within(&self, extent: Extent) -> Self {
+        let mut builder = self.clone();
+        builder.settings.extent = extent;
+        let mut objects = std::mem::take(&mut builder.objects);
+        objects.retain(|(_, object)| !builder.is_left_out(object));
+        builder.objects = objects;
+        builder
+    }
+
     /// Adds the objects of files, given by name and content. An extension `.json` means JSON.
     pub fn add_files<T: AsRef<str>>(&mut self, files: &[(T, T)]) {
         let found = documents::read(files);
@@ -131,7 +154,9 @@ impl MeshBuilder {
             }
             Arc::make_mut(&mut object).put_into_namespace(&self.settings.default_namespace);
             let is_ignored = is_ignored_namespace;
-            if is_ignored(object.namespace()) || object.kind() == Kind::Namespace && is_ignored(object.name()) {
+            let is_ignored =
+                is_ignored(object.namespace()) || object.kind() == Kind::Namespace && is_ignored(object.name());
+            if self.settings.extent == Extent::Analysis && (is_ignored || !object.kind().is_analyzed()) {
                 continue;
             }
             self.add_ranked(Origin::File, object);
@@ -198,6 +223,8 @@ impl MeshBuilder {
         } else {
             Kind::readable().filter(|kind| !kind.is_runtime()).fold(KindSet::all_synthetic(), KindSet::with)
         };
+        let is_within = |kind: &Kind| kind.is_analyzed() || self.settings.extent == Extent::Whole;
+        let provided: KindSet = provided.iter().filter(is_within).collect();
         let provided = self.unreadable.iter().fold(provided, |kinds, (kind, _)| kinds.without(*kind));
         let context = Arc::new(Context {
             taken_at: self.settings.taken_at,
@@ -215,7 +242,7 @@ impl MeshBuilder {
             perspective: Perspective::default(),
             configs: Arc::default(),
             hosts: OnceLock::new(),
-            asked: AtomicU32::new(0),
+            asked: AtomicU64::new(0),
         };
         for (kind, objects) in by_kind {
             mesh.stores[kind as usize] = Arc::new(Store::new(objects));
@@ -233,23 +260,51 @@ impl MeshBuilder {
         self.objects.push(((origin, self.objects.len()), object));
     }
 
-    /// What `istioctl` does not read from a cluster, and nothing here needs either.
     fn is_left_out(&self, object: &Object) -> bool {
+        match self.settings.extent {
+            Extent::Analysis => !object.kind().is_analyzed() || self.is_outside_analysis(object),
+            Extent::Whole => self.is_outside_mesh(object),
+        }
+    }
+
+    /// What no detector looks at. Settings of applications are nobody's business here, and of events only those that
+    /// warn say what is wrong.
+    fn is_outside_mesh(&self, object: &Object) -> bool {
+        match object.kind() {
+            Kind::ConfigMap => {
+                let is_ours = is_control_plane_map(object, &self.settings.istio_namespace);
+                let is_platforms = object.namespace() == "kube-system"
+                    && (object.name().starts_with("coredns") || object.name().starts_with("ama-metrics"));
+                let is_misplaced = object.name().starts_with("istio");
+                !is_ours && !is_platforms && !is_misplaced
+            }
+            Kind::Event => object.root().get("type").text() != "Warning",
+            Kind::Secret => is_foreign_secret(object),
+            _ => false,
+        }
+    }
+
+    /// What `istioctl` does not read from a cluster, and nothing of ours needs either.
+    fn is_outside_analysis(&self, object: &Object) -> bool {
         let is_ignored = is_ignored_namespace;
         match object.kind() {
             Kind::Namespace => is_ignored(object.name()),
             Kind::Service | Kind::Pod => is_ignored(object.namespace()),
-            Kind::ConfigMap => {
-                object.namespace() != self.settings.istio_namespace
-                    || !object.name().starts_with("istio")
-                    || object.annotation("control-plane.alpha.kubernetes.io/leader").is_some()
-            }
-            Kind::Secret => {
-                matches!(object.root().get("type").text(), "helm.sh/release.v1" | "kubernetes.io/service-account-token")
-            }
+            Kind::ConfigMap => !is_control_plane_map(object, &self.settings.istio_namespace),
+            Kind::Secret => is_foreign_secret(object),
             _ => false,
         }
     }
+}
+
+fn is_control_plane_map(map: &Object, istio_namespace: &str) -> bool {
+    map.namespace() == istio_namespace
+        && map.name().starts_with("istio")
+        && map.annotation("control-plane.alpha.kubernetes.io/leader").is_none()
+}
+
+fn is_foreign_secret(secret: &Object) -> bool {
+    matches!(secret.root().get("type").text(), "helm.sh/release.v1" | "kubernetes.io/service-account-token")
 }
 
 fn order(a: &Object, b: &Object) -> std::cmp::Ordering {

@@ -17,7 +17,31 @@ use super::tree::{Shape, Tree, TreeBuilder};
 use super::view::View;
 use super::yaml;
 
-/// The fields that rules look at.
+/// One of the texts that make up a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// The `ConfigMap`, or `file`.
+    pub name: String,
+    tree: Arc<Tree>,
+}
+
+/// A setting in force.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting<'c> {
+    /// Missing where nobody set it: Istio's default is in force.
+    pub value: View<'c>,
+    /// The layer that set it.
+    pub from: Option<&'c str>,
+}
+
+impl Layer {
+    /// The `MeshConfig` as it stands there.
+    pub fn config(&self) -> View<'_> {
+        self.tree.root()
+    }
+}
+
+/// The fields that rules look at, and the texts behind them for all others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MeshConfig {
     pub root_namespace: String,
@@ -30,8 +54,8 @@ pub struct MeshConfig {
     pub proxy_metadata: BTreeMap<String, String>,
     /// `defaultConfig.image.imageType`.
     pub image_type: String,
-    /// The `ConfigMap`s or the file that it was read from, the strongest last; none means defaults.
-    pub read_from: Vec<String>,
+    /// What it was read from, the strongest last; none means defaults.
+    pub layers: Vec<Layer>,
     /// What could not be read.
     pub problems: Vec<String>,
 }
@@ -47,7 +71,7 @@ impl Default for MeshConfig {
             extension_providers: providers.into_iter().map(|name| (name.to_owned(), false)).collect(),
             proxy_metadata: BTreeMap::new(),
             image_type: String::new(),
-            read_from: Vec::new(),
+            layers: Vec::new(),
             problems: Vec::new(),
         }
     }
@@ -56,15 +80,43 @@ impl Default for MeshConfig {
 impl MeshConfig {
     /// Lays a text over what is there. A text that is not YAML changes nothing.
     pub fn apply(&mut self, text: &str, from: &str) {
-        match yaml::first_document(text) {
-            Ok(Some(tree)) => self.merge(tree.root()),
-            Ok(None) => {}
+        let tree = match yaml::first_document(text) {
+            Ok(tree) => tree.unwrap_or_else(Tree::null),
             Err(problem) => {
                 self.problems.push(format!("{from}: {problem}"));
                 return;
             }
+        };
+        self.merge(tree.root());
+        self.layers.push(Layer { name: from.to_owned(), tree: Arc::new(tree) });
+    }
+
+    /// The value in force at the end of a way through the configuration, as `["defaultConfig", "concurrency"]`, and who
+    /// set it. A layer replaces whole fields of the one below, but `defaultConfig` and `defaultProviders` field by field,
+    /// and `proxyMetadata` key by key
+    /// ([`ApplyMeshConfig`](https://pkg.go.dev/istio.io/istio/pkg/config/mesh#ApplyMeshConfig)).
+    pub fn setting(&self, path: &[&str]) -> Setting<'_> {
+        let merged = match path {
+            ["defaultConfig", "proxyMetadata", ..] => 3,
+            ["defaultConfig" | "defaultProviders", ..] => 2,
+            _ => 1,
+        };
+        let decides = &path[..merged.min(path.len())];
+        let layer = self.layers.iter().rev().find(|layer| layer.config().path(decides).is_set());
+        match layer {
+            Some(layer) => Setting { value: layer.config().path(path), from: Some(&layer.name) },
+            None => Setting { value: View::MISSING, from: None },
         }
-        self.read_from.push(from.to_owned());
+    }
+
+    /// The extension provider of this name, as the strongest layer that has it defines it.
+    pub fn extension_provider(&self, name: &str) -> Setting<'_> {
+        let found = self.layers.iter().rev().find_map(|layer| {
+            let mut providers = layer.config().field("extensionProviders").items();
+            let provider = providers.find(|provider| provider.get("name").text() == name)?;
+            Some(Setting { value: provider, from: Some(&layer.name) })
+        });
+        found.unwrap_or(Setting { value: View::MISSING, from: None })
     }
 
     fn merge(&mut self, config: View<'_>) {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A kind of object that the analyzers read. The order is that of the table below and decides nothing but sorting.
+/// A kind of object that rules read. The order is that of the table below: first what `istioctl analyze` reads, then
+/// what surrounds it, then what comes from the mesh configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     Namespace,
@@ -34,6 +35,25 @@ pub enum Kind {
     Telemetry,
     WasmPlugin,
     TrafficExtension,
+    DaemonSet,
+    StatefulSet,
+    Job,
+    Event,
+    EndpointSlice,
+    ServiceAccount,
+    ResourceQuota,
+    HorizontalPodAutoscaler,
+    PodDisruptionBudget,
+    NetworkPolicy,
+    GatewayClass,
+    TlsRoute,
+    TcpRoute,
+    ReferenceGrant,
+    BackendTlsPolicy,
+    /// Of the Secrets Store CSI driver, through which the AKS add-on reads its plug-in CA.
+    SecretProviderClass,
+    /// Of AKS: the addresses of an egress gateway.
+    StaticGatewayConfiguration,
     MeshConfig,
     MeshNetworks,
 }
@@ -65,11 +85,12 @@ const GATEWAY_API: &str = "gateway.networking.k8s.io";
 const NETWORKING: &str = "networking.istio.io";
 const SECURITY: &str = "security.istio.io";
 const EXTENSIONS: &str = "extensions.istio.io";
+const APPS: &str = "apps";
 const NETWORKING_VERSIONS: &[&str] = &["v1", "v1beta1", "v1alpha3"];
 const SECURITY_VERSIONS: &[&str] = &["v1", "v1beta1"];
 
 #[rustfmt::skip]
-const TABLE: [Row; 30] = [
+const TABLE: [Row; 47] = [
     row(Kind::Namespace, "Namespace", CORE, &["v1"], "namespaces", false),
     row(Kind::Node, "Node", CORE, &["v1"], "nodes", false),
     row(Kind::Pod, "Pod", CORE, &["v1"], "pods", true),
@@ -98,6 +119,23 @@ const TABLE: [Row; 30] = [
     row(Kind::Telemetry, "Telemetry", "telemetry.istio.io", &["v1", "v1alpha1"], "telemetries", true),
     row(Kind::WasmPlugin, "WasmPlugin", EXTENSIONS, &["v1alpha1"], "wasmplugins", true),
     row(Kind::TrafficExtension, "TrafficExtension", EXTENSIONS, &["v1alpha1"], "trafficextensions", true),
+    row(Kind::DaemonSet, "DaemonSet", APPS, &["v1"], "daemonsets", true),
+    row(Kind::StatefulSet, "StatefulSet", APPS, &["v1"], "statefulsets", true),
+    row(Kind::Job, "Job", "batch", &["v1"], "jobs", true),
+    row(Kind::Event, "Event", CORE, &["v1"], "events", true),
+    row(Kind::EndpointSlice, "EndpointSlice", "discovery.k8s.io", &["v1"], "endpointslices", true),
+    row(Kind::ServiceAccount, "ServiceAccount", CORE, &["v1"], "serviceaccounts", true),
+    row(Kind::ResourceQuota, "ResourceQuota", CORE, &["v1"], "resourcequotas", true),
+    row(Kind::HorizontalPodAutoscaler, "HorizontalPodAutoscaler", "autoscaling", &["v2"], "horizontalpodautoscalers", true),
+    row(Kind::PodDisruptionBudget, "PodDisruptionBudget", "policy", &["v1"], "poddisruptionbudgets", true),
+    row(Kind::NetworkPolicy, "NetworkPolicy", "networking.k8s.io", &["v1"], "networkpolicies", true),
+    row(Kind::GatewayClass, "GatewayClass", GATEWAY_API, &["v1", "v1beta1"], "gatewayclasses", false),
+    row(Kind::TlsRoute, "TLSRoute", GATEWAY_API, &["v1", "v1alpha3", "v1alpha2"], "tlsroutes", true),
+    row(Kind::TcpRoute, "TCPRoute", GATEWAY_API, &["v1", "v1alpha2"], "tcproutes", true),
+    row(Kind::ReferenceGrant, "ReferenceGrant", GATEWAY_API, &["v1", "v1beta1"], "referencegrants", true),
+    row(Kind::BackendTlsPolicy, "BackendTLSPolicy", GATEWAY_API, &["v1", "v1alpha3"], "backendtlspolicies", true),
+    row(Kind::SecretProviderClass, "SecretProviderClass", "secrets-store.csi.x-k8s.io", &["v1"], "secretproviderclasses", true),
+    row(Kind::StaticGatewayConfiguration, "StaticGatewayConfiguration", "egressgateway.kubernetes.azure.com", &["v1alpha1"], "staticgatewayconfigurations", true),
     row(Kind::MeshConfig, "MeshConfig", "", &["v1alpha1"], "", true),
     row(Kind::MeshNetworks, "MeshNetworks", "", &["v1alpha1"], "", true),
 ];
@@ -150,6 +188,11 @@ impl Kind {
         matches!(self, Kind::Namespace | Kind::Node | Kind::Pod | Kind::Service | Kind::Secret)
     }
 
+    /// Whether `istioctl analyze` reads it; the others are read for the detectors.
+    pub fn is_analyzed(self) -> bool {
+        self < Kind::DaemonSet || self.is_synthetic()
+    }
+
     /// What a control plane brings with it, one set for each revision.
     pub fn is_control_plane(self) -> bool {
         matches!(
@@ -178,7 +221,7 @@ impl fmt::Display for Kind {
 
 /// A set of kinds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct KindSet(u32);
+pub struct KindSet(u64);
 
 impl KindSet {
     /// Every kind there is.
@@ -193,27 +236,27 @@ impl KindSet {
 
     #[must_use]
     pub fn with(self, kind: Kind) -> Self {
-        Self(self.0 | 1 << kind as u32)
+        Self(self.0 | 1 << kind as u64)
     }
 
     #[must_use]
     pub fn without(self, kind: Kind) -> Self {
-        Self(self.0 & !(1 << kind as u32))
+        Self(self.0 & !(1 << kind as u64))
     }
 
     pub fn contains(self, kind: Kind) -> bool {
-        self.0 & (1 << kind as u32) != 0
+        self.0 & (1 << kind as u64) != 0
     }
 
     pub fn iter(self) -> impl Iterator<Item = Kind> {
         TABLE.iter().map(|row| row.kind).filter(move |kind| self.contains(*kind))
     }
 
-    pub(super) fn bits(self) -> u32 {
+    pub(super) fn bits(self) -> u64 {
         self.0
     }
 
-    pub(super) fn from_bits(bits: u32) -> Self {
+    pub(super) fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 }

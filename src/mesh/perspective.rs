@@ -1,7 +1,7 @@
 //! How a mesh is looked at: as `istioctl` with a revision would see it, or all of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
 use super::config::MeshConfigs;
@@ -47,7 +47,7 @@ impl Mesh {
             perspective,
             configs,
             hosts: OnceLock::new(),
-            asked: AtomicU32::new(0),
+            asked: AtomicU64::new(0),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The mesh itself: objects by kind, and the questions that rules ask about them.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
@@ -24,7 +24,7 @@ pub struct Mesh {
     pub(super) perspective: Perspective,
     pub(super) configs: Arc<MeshConfigs>,
     pub(super) hosts: OnceLock<HostMap>,
-    pub(super) asked: AtomicU32,
+    pub(super) asked: AtomicU64,
 }
 
 /// What is true of the whole picture, from whatever perspective.
@@ -84,7 +84,7 @@ impl Store {
         &self.objects
     }
 
-    fn namespace_ranges<'s>(&'s self, namespace: &'s str) -> impl Iterator<Item = Range<usize>> + 's {
+    fn namespace_ranges(&self, namespace: &str) -> impl Iterator<Item = Range<usize>> {
         self.clusters.iter().map(move |cluster| {
             let objects = &self.objects[cluster.clone()];
             let start = objects.partition_point(|object| object.namespace() < namespace);
@@ -178,7 +178,7 @@ impl Mesh {
     }
 
     /// The objects of a kind in a namespace.
-    pub fn in_namespace<'m>(&'m self, kind: Kind, namespace: &'m str) -> impl Iterator<Item = &'m Object> {
+    pub fn in_namespace<'m>(&'m self, kind: Kind, namespace: &str) -> impl Iterator<Item = &'m Object> {
         let store = self.store(kind);
         store.namespace_ranges(namespace).flat_map(|range| store.objects[range].iter().map(Arc::as_ref))
     }

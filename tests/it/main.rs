@@ -4,6 +4,7 @@
 mod analyze;
 mod api;
 mod capture;
+mod detectors;
 mod errors;
 mod faults;
 mod generated;

@@ -7,18 +7,25 @@ use std::{
 
 /// Module, and those of ours that it must not name.
 const BARRIERS: &[(&str, &[&str])] = &[
-    ("report", &["api", "runs", "steps", "cluster", "capture", "auth", "history", "errors", "envoy", "analyzers"]),
-    ("mesh", &["api", "runs", "steps", "cluster", "capture", "auth", "history", "errors", "envoy", "analyzers"]),
+    (
+        "report",
+        &["api", "runs", "steps", "cluster", "capture", "auth", "history", "errors", "envoy", "analyzers", "detectors"],
+    ),
+    (
+        "mesh",
+        &["api", "runs", "steps", "cluster", "capture", "auth", "history", "errors", "envoy", "analyzers", "detectors"],
+    ),
     (
         "envoy",
         &["api", "runs", "steps", "cluster", "capture", "auth", "history", "errors", "mesh", "analyzers", "report"],
     ),
     ("errors", &["api", "runs", "steps", "cluster", "capture", "auth", "history", "envoy", "analyzers"]),
     ("logs", &["api", "runs", "steps", "cluster", "capture", "auth", "history", "envoy", "analyzers"]),
-    ("analyzers", &["api", "runs", "steps", "cluster", "capture", "auth", "history", "errors", "envoy"]),
+    ("analyzers", &["api", "runs", "steps", "cluster", "capture", "auth", "history", "errors", "envoy", "detectors"]),
     ("history", &["api", "runs", "steps", "cluster", "capture", "auth", "errors", "envoy", "analyzers", "mesh"]),
     ("cluster", &["api", "runs", "steps", "capture", "auth", "history", "errors", "analyzers"]),
     ("auth", &["api", "runs", "steps", "capture", "errors", "envoy", "analyzers", "mesh"]),
+    ("detectors", &["api", "runs", "steps", "cluster", "capture", "auth", "history", "errors", "envoy"]),
     ("steps", &["api", "runs", "capture", "auth", "history"]),
     ("capture", &["api", "runs", "steps", "auth", "history", "errors", "analyzers"]),
 ];

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::support::{say, shared};
 
 /// Certificates in the cases have long expired, or run for a century.
-pub(super) fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     "2026-09-01T00:00:00Z".parse().unwrap()
 }
 

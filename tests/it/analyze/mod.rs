@@ -1,10 +1,10 @@
 //! The analyzers against Istio's own test tables and against what `istioctl` said about recorded meshes.
 
-mod cases;
+pub(crate) mod cases;
 mod command_line;
 mod filters;
 mod fixtures;
-mod pages;
+pub(crate) mod pages;
 mod recordings;
 mod robustness;
 mod scale;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use meshtriage::analyzers::{Format, Message, Options, analyze, level, print};
-use meshtriage::mesh::{Kind, LOCAL_CLUSTER, Mesh, MeshBuilder, Perspective, Settings};
+use meshtriage::mesh::{Kind, LOCAL_CLUSTER, Mesh, MeshBuilder, MeshConfig, Perspective, Settings};
 use serde_json::Value;
 
 use crate::support::{say, shared};
@@ -220,23 +220,28 @@ fn advice_about_injection_names_an_installed_revision() {
     assert!(findings.iter().all(|finding| finding.subject.name != "aks-istio-system"));
 }
 
+/// What a configuration was read from, the strongest last.
+fn names(config: &MeshConfig) -> Vec<&str> {
+    config.layers.iter().map(|layer| layer.name.as_str()).collect()
+}
+
 /// istiod reads the configuration of its revision over the user's, whatever `istioctl` reads.
 #[test]
 fn mesh_configuration_is_that_of_each_revision() {
     let mesh = mesh_of("healthy", "aks-istio-system");
     assert_eq!(mesh.revisions().into_iter().collect::<Vec<_>>(), ["asm-1-29", "asm-1-30"]);
     let config = mesh.config_of("shop");
-    assert_eq!(config.read_from, ["istio-shared-configmap-asm-1-30", "istio-asm-1-30"]);
+    assert_eq!(names(config), ["istio-shared-configmap-asm-1-30", "istio-asm-1-30"]);
     assert_eq!((config.root_namespace.as_str(), config.image_type.as_str()), ("aks-istio-system", "distroless"));
-    assert_eq!(mesh.config_of("legacy").read_from, ["istio-shared-configmap-asm-1-29", "istio-asm-1-29"]);
+    assert_eq!(names(mesh.config_of("legacy")), ["istio-shared-configmap-asm-1-29", "istio-asm-1-29"]);
     assert!(mesh.is_root_namespace("aks-istio-system"));
 
     let as_istioctl = mesh.seen_from(compatible(Some("asm-1-30")));
     assert_eq!(as_istioctl.config().root_namespace, "istio-system");
-    assert!(as_istioctl.config().read_from.is_empty());
+    assert!(as_istioctl.config().layers.is_empty());
 
     let upstream = mesh_of("upstream", "istio-system");
-    assert_eq!(upstream.config().read_from, ["istio"]);
+    assert_eq!(names(upstream.config()), ["istio"]);
     assert_eq!(upstream.config().proxy_metadata["ISTIO_META_DNS_CAPTURE"], "true");
     assert_eq!(upstream.tags().get("prod"), Some(&"default"));
 }

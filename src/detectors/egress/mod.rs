@@ -1,0 +1,6 @@
+//! Detectors about outbound traffic.
+
+use super::Detector;
+
+/// Every detector of this area.
+pub(super) static DETECTORS: &[Detector] = &[];

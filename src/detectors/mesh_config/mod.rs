@@ -1,0 +1,6 @@
+//! Detectors about the mesh configuration.
+
+use super::Detector;
+
+/// Every detector of this area.
+pub(super) static DETECTORS: &[Detector] = &[];

@@ -1,0 +1,87 @@
+//! The detectors: rules of our own beyond those of `istioctl analyze`, as pure functions from a mesh to messages.
+//!
+//! A detector is an analyzer of the [whole](crate::mesh::Extent::Whole) mesh with two things more: the entry of the
+//! catalogue of detectable problems that it stands for, and how certain its answer is. Each is a file of its own, with a
+//! page for its code, in the folder of its area; [`all`] lists them. [`COVERED`] names the entries for which analyzers and
+//! steps have an answer already, so that no rule is written twice.
+
+mod area;
+mod control_plane;
+mod covered;
+mod dns;
+mod egress;
+mod gateway;
+mod gateway_api;
+mod injection;
+mod mesh_config;
+mod network;
+mod observability;
+mod resources;
+mod security;
+mod upgrade;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+pub use area::Area;
+pub use covered::{COVERED, Covered};
+
+use crate::analyzers::{Analysis, Analyzer, Options, analyze_by};
+use crate::mesh::Mesh;
+
+/// How far the data prove what a detector says. It speaks of the condition, not of whether that condition is the cause of
+/// the trouble that a person came with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Certainty {
+    /// The data prove it.
+    Certain,
+    /// Strong evidence, with exceptions.
+    Likely,
+    /// Worth showing; needs a person.
+    Hint,
+}
+
+/// One rule.
+#[derive(Debug)]
+pub struct Detector {
+    pub certainty: Certainty,
+    /// Its name is the id of the catalogue's entry, such as `net/subset-missing`.
+    pub rule: Analyzer,
+}
+
+impl Detector {
+    pub fn id(&self) -> &'static str {
+        self.rule.name
+    }
+
+    pub fn area(&self) -> Area {
+        Area::of(self.id())
+    }
+}
+
+/// Every detector, area by area.
+pub fn all() -> impl Iterator<Item = &'static Detector> {
+    let areas = [
+        control_plane::DETECTORS,
+        injection::DETECTORS,
+        mesh_config::DETECTORS,
+        resources::DETECTORS,
+        network::DETECTORS,
+        gateway::DETECTORS,
+        gateway_api::DETECTORS,
+        security::DETECTORS,
+        dns::DETECTORS,
+        egress::DETECTORS,
+        upgrade::DETECTORS,
+        observability::DETECTORS,
+    ];
+    areas.into_iter().flatten()
+}
+
+/// Runs the detectors of some areas over a whole mesh.
+pub fn detect<'m>(mesh: &'m Mesh, areas: &[Area], options: &Options) -> Analysis<'m> {
+    let chosen = all().filter(|detector| areas.contains(&detector.area()));
+    let rules: Vec<&'static Analyzer> = chosen.map(|detector| &detector.rule).collect();
+    analyze_by(mesh, &rules, options)
+}

@@ -1,0 +1,6 @@
+//! Detectors about upgrades and revisions.
+
+use super::Detector;
+
+/// Every detector of this area.
+pub(super) static DETECTORS: &[Detector] = &[];

@@ -1,0 +1,77 @@
+//! The detectors over the recorded meshes.
+
+use meshtriage::{
+    analyzers::{Options, analyze_by},
+    detectors,
+    mesh::{Extent, Settings},
+    mesh::{Kind, LOCAL_CLUSTER, Mesh, MeshBuilder},
+    report::{Finding, Severity},
+};
+use serde_json::Value;
+
+use crate::{
+    analyze::cases::now,
+    support::{checklist::line, say, shared},
+};
+
+pub(super) const NAMES: [&str; 3] = ["healthy", "broken", "upstream"];
+
+pub(super) fn mesh(name: &str) -> Mesh {
+    let istio_namespace = if name == "upstream" { "istio-system" } else { "aks-istio-system" }.to_owned();
+    let settings = Settings { istio_namespace, live: true, extent: Extent::Whole, ..Settings::new(now()) };
+    let mut builder = MeshBuilder::new(settings);
+    let resources = shared("captures").join(name).join("cluster/resources");
+    for kind in Kind::readable() {
+        let group = if kind.group().is_empty() { "api".to_owned() } else { format!("apis/{}", kind.group()) };
+        let path = resources.join(group).join(kind.version()).join(format!("{}.json", kind.plural()));
+        // A kind that the cluster does not serve has no list.
+        if path.exists() {
+            let list: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+            for item in list["items"].as_array().unwrap() {
+                builder.add(kind, LOCAL_CLUSTER, item);
+            }
+        }
+    }
+    builder.build()
+}
+
+fn findings(name: &str) -> Vec<Finding> {
+    let mesh = mesh(name);
+    let rules: Vec<_> = detectors::all().map(|detector| &detector.rule).collect();
+    let analysis = analyze_by(&mesh, &rules, &Options::default());
+    assert!(!mesh.is_empty() && analysis.executed.len() == rules.len(), "{:?}", analysis.skipped);
+    let findings = analysis.findings();
+    for finding in &findings {
+        say(&format!("{name:9} {:?} {}", finding.severity, line(finding)));
+    }
+    findings
+}
+
+/// What is true of the healthy mesh although nothing is wrong with it. Each with its reason.
+const KNOWN: &[&str] = &[];
+
+#[test]
+fn healthy_mesh_is_quiet() {
+    let serious = findings("healthy").into_iter().filter(|finding| finding.severity >= Severity::Warning);
+    let lines: Vec<_> = serious.map(|finding| line(&finding)).collect();
+    let unexpected: Vec<_> = lines.iter().filter(|line| !KNOWN.iter().any(|known| line.contains(known))).collect();
+    assert!(unexpected.is_empty(), "{unexpected:#?}");
+}
+
+/// Faults of `captures/README.md` that the objects alone show, and words of the finding.
+const FAULTS: &[(&str, &str, &[&str])] =
+    &[("broken", "5 TLS off towards a STRICT namespace", &["NET0001", "shop/payments"])];
+
+#[test]
+fn faults_are_named() {
+    let mut missed = Vec::new();
+    for name in ["broken", "upstream"] {
+        let lines: Vec<_> = findings(name).iter().map(line).collect();
+        for (_, fault, words) in FAULTS.iter().filter(|(recording, ..)| *recording == name) {
+            if !lines.iter().any(|line| words.iter().all(|word| line.contains(word))) {
+                missed.push((name, fault));
+            }
+        }
+    }
+    assert!(missed.is_empty(), "{missed:?}");
+}
