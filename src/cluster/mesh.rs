@@ -3,7 +3,7 @@
 use futures::{StreamExt as _, stream};
 
 use super::{Cluster, Error, Listed, Resource, Scope, read};
-use crate::mesh::{Extent, Kind, LOCAL_CLUSTER, MeshBuilder, Settings, Tree};
+use crate::mesh::{Extent, Kind, KindSet, LOCAL_CLUSTER, Mesh, MeshBuilder, Settings, Tree};
 
 /// Kinds that are listed at once.
 const AT_ONCE: usize = 6;
@@ -11,10 +11,26 @@ const AT_ONCE: usize = 6;
 impl Cluster {
     /// A builder filled with every object that rules read. A kind that the cluster does not serve has no objects; one
     /// that may not be read is noted as such.
-    pub async fn mesh_builder(&self, istio_namespace: String, extent: Extent) -> Result<MeshBuilder, Error> {
+    pub async fn mesh_builder(&self, istio_namespace: String) -> Result<MeshBuilder, Error> {
+        self.fill_mesh(Settings { istio_namespace, live: true, ..Settings::new(self.now()) }).await
+    }
+
+    /// The whole mesh, as far as these kinds tell; besides them, what says which revisions there are and how they are
+    /// configured.
+    pub async fn whole_mesh(&self, kinds: KindSet) -> Result<Mesh, Error> {
+        let basic =
+            [Kind::Namespace, Kind::Service, Kind::ConfigMap, Kind::Deployment, Kind::MutatingWebhookConfiguration];
+        let kinds = basic.into_iter().fold(kinds, KindSet::with);
+        let istio_namespace = self.istio_namespace().await?;
+        let settings =
+            Settings { istio_namespace, live: true, extent: Extent::Whole, kinds, ..Settings::new(self.now()) };
+        Ok(self.fill_mesh(settings).await?.build())
+    }
+
+    async fn fill_mesh(&self, settings: Settings) -> Result<MeshBuilder, Error> {
         let discovery = self.discovery().await?;
-        let settings = Settings { istio_namespace, live: true, extent, ..Settings::new(self.now()) };
-        let kinds = || Kind::readable().filter(|kind| kind.is_analyzed() || extent == Extent::Whole);
+        let wanted = settings.clone();
+        let kinds = || Kind::readable().filter(|kind| wanted.covers(*kind));
         let mut builder = MeshBuilder::new(settings);
         let listable: Vec<(Kind, Resource)> = kinds()
             .filter(|kind| !kind.plural().is_empty())

@@ -27,7 +27,7 @@ pub use area::Area;
 pub use covered::{COVERED, Covered};
 
 use crate::analyzers::{Analysis, Analyzer, Options, analyze_by};
-use crate::mesh::Mesh;
+use crate::mesh::{KindSet, Mesh};
 
 /// How far the data prove what a detector says. It speaks of the condition, not of whether that condition is the cause of
 /// the trouble that a person came with.
@@ -79,9 +79,23 @@ pub fn all() -> impl Iterator<Item = &'static Detector> {
     areas.into_iter().flatten()
 }
 
-/// Runs the detectors of some areas over a whole mesh.
-pub fn detect<'m>(mesh: &'m Mesh, areas: &[Area], options: &Options) -> Analysis<'m> {
-    let chosen = all().filter(|detector| areas.contains(&detector.area()));
-    let rules: Vec<&'static Analyzer> = chosen.map(|detector| &detector.rule).collect();
+/// The detectors of some areas.
+pub fn of_areas(areas: &[Area]) -> Vec<&'static Detector> {
+    all().filter(|detector| areas.contains(&detector.area())).collect()
+}
+
+/// The detectors of these ids.
+pub fn of_ids(ids: &[&str]) -> Vec<&'static Detector> {
+    all().filter(|detector| ids.contains(&detector.id())).collect()
+}
+
+/// Every kind that some of them read.
+pub fn kinds(detectors: &[&Detector]) -> KindSet {
+    detectors.iter().flat_map(|detector| detector.rule.reads).copied().collect()
+}
+
+/// Runs detectors over a whole mesh.
+pub fn detect<'m>(mesh: &'m Mesh, detectors: &[&'static Detector], options: &Options) -> Analysis<'m> {
+    let rules: Vec<&'static Analyzer> = detectors.iter().map(|detector| &detector.rule).collect();
     analyze_by(mesh, &rules, options)
 }

@@ -35,6 +35,15 @@ pub struct Settings {
     /// Whether there is a cluster behind it: a kind without objects is then known to have none.
     pub live: bool,
     pub extent: Extent,
+    /// The kinds that are asked for; the others are not known.
+    pub kinds: KindSet,
+}
+
+impl Settings {
+    /// Whether objects of a kind are wanted.
+    pub fn covers(&self, kind: Kind) -> bool {
+        self.kinds.contains(kind) && (kind.is_analyzed() || self.extent == Extent::Whole)
+    }
 }
 
 /// How much of a cluster a mesh holds.
@@ -56,6 +65,7 @@ impl Settings {
             runtime_kinds: false,
             live: false,
             extent: Extent::Analysis,
+            kinds: KindSet::all(),
         }
     }
 }
@@ -156,7 +166,7 @@ impl MeshBuilder {
             let is_ignored = is_ignored_namespace;
             let is_ignored =
                 is_ignored(object.namespace()) || object.kind() == Kind::Namespace && is_ignored(object.name());
-            if self.settings.extent == Extent::Analysis && (is_ignored || !object.kind().is_analyzed()) {
+            if self.settings.extent == Extent::Analysis && is_ignored || !self.settings.covers(object.kind()) {
                 continue;
             }
             self.add_ranked(Origin::File, object);
@@ -223,7 +233,7 @@ impl MeshBuilder {
         } else {
             Kind::readable().filter(|kind| !kind.is_runtime()).fold(KindSet::all_synthetic(), KindSet::with)
         };
-        let is_within = |kind: &Kind| kind.is_analyzed() || self.settings.extent == Extent::Whole;
+        let is_within = |kind: &Kind| self.settings.covers(*kind);
         let provided: KindSet = provided.iter().filter(is_within).collect();
         let provided = self.unreadable.iter().fold(provided, |kinds, (kind, _)| kinds.without(*kind));
         let context = Arc::new(Context {
@@ -261,10 +271,11 @@ impl MeshBuilder {
     }
 
     fn is_left_out(&self, object: &Object) -> bool {
-        match self.settings.extent {
-            Extent::Analysis => !object.kind().is_analyzed() || self.is_outside_analysis(object),
+        let is_outside = match self.settings.extent {
+            Extent::Analysis => self.is_outside_analysis(object),
             Extent::Whole => self.is_outside_mesh(object),
-        }
+        };
+        is_outside || !self.settings.covers(object.kind())
     }
 
     /// What no detector looks at. Settings of applications are nobody's business here, and of events only those that

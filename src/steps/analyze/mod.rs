@@ -12,7 +12,7 @@ use super::{About, Cost, Invalid, Judgement, Permission, Step, counted, input::c
 use crate::{
     analyzers::{self, Analysis, Options, Outcome, Suppression, analyze},
     cluster::{Cluster, Error},
-    mesh::{Extent, Kind, Mesh, MeshBuilder, Perspective, Settings},
+    mesh::{Kind, Mesh, MeshBuilder, Perspective, Settings},
     report::{Finding, Format, Severity, Skipped},
 };
 
@@ -233,7 +233,7 @@ impl Step for Analyze {
             return Ok(Evidence { mesh: input.alone(cluster.now(), namespace), before: None });
         }
         let namespace = cluster.istio_namespace().await?;
-        let mut builder = cluster.mesh_builder(namespace, Extent::Analysis).await?;
+        let mut builder = cluster.mesh_builder(namespace).await?;
         input.fill(&mut builder);
         let before = if input.only_new { Some(builder.clone().build()) } else { None };
         if !input.files.is_empty() {
