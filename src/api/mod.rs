@@ -9,6 +9,7 @@ mod install;
 mod istioctl;
 mod kubectl;
 mod layers;
+mod misc;
 mod operations;
 mod proxies;
 mod runs;
@@ -60,6 +61,7 @@ pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
     tags(
         (name = "kubectl", description = "What a person would look up with kubectl"),
         (name = "istioctl", description = "What a person would look up with istioctl"),
+        (name = "misc", description = "The guide's miscellaneous issues: what nobody looks up with one command"),
         (name = "errors", description = "Known error messages: reason and recommendation"),
         (name = "runs", description = "History of what was looked at and found"),
         (name = "steps", description = "The catalogue of steps"),
@@ -75,6 +77,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(istioctl::routes())
         .merge(proxies::routes())
         .merge(install::routes())
+        .merge(misc::routes())
         .routes(routes!(errors::list_errors))
         .routes(routes!(errors::find_error))
         .routes(routes!(errors::find_error_in_group))

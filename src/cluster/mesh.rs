@@ -3,7 +3,7 @@
 use futures::{StreamExt as _, stream};
 
 use super::{Cluster, Error, Listed, Resource, Scope, read};
-use crate::mesh::{Extent, Kind, KindSet, LOCAL_CLUSTER, Mesh, MeshBuilder, Settings, Tree};
+use crate::mesh::{Extent, Kind, KindSet, LOCAL_CLUSTER, MeshBuilder, Settings, Tree};
 
 /// Kinds that are listed at once.
 const AT_ONCE: usize = 6;
@@ -15,16 +15,16 @@ impl Cluster {
         self.fill_mesh(Settings { istio_namespace, live: true, ..Settings::new(self.now()) }).await
     }
 
-    /// The whole mesh, as far as these kinds tell; besides them, what says which revisions there are and how they are
+    /// A builder filled with the whole mesh, as far as these kinds tell; besides them, what says which revisions there are and how they are
     /// configured.
-    pub async fn whole_mesh(&self, kinds: KindSet) -> Result<Mesh, Error> {
+    pub async fn whole_mesh(&self, kinds: KindSet) -> Result<MeshBuilder, Error> {
         let basic =
             [Kind::Namespace, Kind::Service, Kind::ConfigMap, Kind::Deployment, Kind::MutatingWebhookConfiguration];
         let kinds = basic.into_iter().fold(kinds, KindSet::with);
         let istio_namespace = self.istio_namespace().await?;
         let settings =
             Settings { istio_namespace, live: true, extent: Extent::Whole, kinds, ..Settings::new(self.now()) };
-        Ok(self.fill_mesh(settings).await?.build())
+        self.fill_mesh(settings).await
     }
 
     async fn fill_mesh(&self, settings: Settings) -> Result<MeshBuilder, Error> {

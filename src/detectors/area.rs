@@ -45,7 +45,7 @@ impl Area {
     ];
 
     /// The area of an entry of the catalogue, by the part before the slash.
-    pub(super) fn of(id: &str) -> Self {
+    pub fn of(id: &str) -> Self {
         let prefix = id.split('/').next().unwrap_or_default();
         let found = Self::ALL.into_iter().find(|(_, name)| *name == prefix);
         found.map(|(area, _)| area).expect("a test checks the area of every detector")

@@ -13,6 +13,7 @@ mod input;
 mod istiod_logs;
 mod istiod_pods;
 mod lean_pod;
+mod misconfiguration;
 pub mod proxy_config;
 pub mod proxy_status;
 mod resource_status;
@@ -40,6 +41,9 @@ pub use injection::table::{Cell as ColouredCell, text as coloured_table};
 pub use input::{Inputs, Invalid};
 pub use istiod_logs::{IstiodLogs, IstiodLogsData, IstiodLogsInput};
 pub use istiod_pods::{IstiodPods, IstiodPodsData, IstiodPodsInput};
+pub use misconfiguration::{
+    FailedRequests, Misconfiguration, MisconfigurationData, MisconfigurationInput, Symptom, SymptomGroup,
+};
 pub use proxy_config::{ProxyConfig, ProxyConfigData, ProxyConfigInput, ProxyConfigKind, ProxyOutput};
 pub use proxy_status::{ProxyStatusData, ProxyStatusInput, ProxyStatusStep};
 pub use resource_status::{ResourceStatus, ResourceStatusData, ResourceStatusInput};
@@ -74,6 +78,7 @@ pub static STEPS: &[&dyn AnyStep] = &[
     &Version,
     &VerifyInstall,
     &CheckInject,
+    &Misconfiguration,
 ];
 
 /// The step of that id.

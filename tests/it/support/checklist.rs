@@ -48,9 +48,14 @@ pub(crate) async fn calls(cluster: &Cluster) -> Vec<Call> {
     for resource in ["pods", "deployments", "replicasets", "hpa", "services", "events"] {
         calls.push(Call::new("kubectl.resource-status", &[("resource", resource), ("all_namespaces", "true")]));
     }
-    for step in
-        ["istioctl.tags", "istioctl.version", "istioctl.verify-install", "istioctl.analyze", "istioctl.proxy-status"]
-    {
+    for step in [
+        "istioctl.tags",
+        "istioctl.version",
+        "istioctl.verify-install",
+        "istioctl.analyze",
+        "istioctl.proxy-status",
+        "misc.misconfiguration",
+    ] {
         calls.push(Call::new(step, &[]));
     }
     calls.push(Call::new("istioctl.analyze", &[("compatible", "true")]));
