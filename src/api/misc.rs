@@ -10,11 +10,11 @@ use super::{
 };
 use crate::{
     runs::Answer,
-    steps::{self, MisconfigurationData, MisconfigurationInput},
+    steps::{self, MisconfigurationData, MisconfigurationInput, StartupRaceData, StartupRaceInput},
 };
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(misconfiguration))
+    OpenApiRouter::new().routes(routes!(misconfiguration)).routes(routes!(startup_race))
 }
 
 /// Find misconfiguration of traffic and security
@@ -25,4 +25,14 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     responses((status = 200, body = Answer<MisconfigurationData>), ApiError))]
 async fn misconfiguration(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
     state.answer_query(&steps::Misconfiguration, &caller, query).await
+}
+
+/// Find applications that start before their proxy
+///
+/// What keeps each workload from starting before its sidecar (native sidecars, or holdApplicationUntilProxyStarts by mesh
+/// and annotation), which pods ended at once because of it, and what to set.
+#[utoipa::path(get, path = "/v1/misc/startup-race", tag = "misc", params(StartupRaceInput, StepParams),
+    responses((status = 200, body = Answer<StartupRaceData>), ApiError))]
+async fn startup_race(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
+    state.answer_query(&steps::StartupRace, &caller, query).await
 }

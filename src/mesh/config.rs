@@ -244,6 +244,14 @@ impl Mesh {
         &self.configs.by_revision
     }
 
+    /// The `ConfigMap` where users of this installation write the settings of a revision: that of the add-on's users on
+    /// AKS, where istiod's own is managed, else istiod's own.
+    pub fn user_config_map(&self, revision: &str) -> String {
+        let told = told_map(self, revision);
+        let of_add_on = || self.is_aks().then(|| shared_map(self, revision));
+        told.or_else(of_add_on).unwrap_or_else(|| own_map(revision))
+    }
+
     /// The revision whose proxies a namespace's pods get, tags resolved.
     pub fn revision_of(&self, namespace: &str) -> Option<&str> {
         let namespace = self.stores[Kind::Namespace as usize].find("", namespace)?;
@@ -282,7 +290,12 @@ fn own_map(revision: &str) -> String {
 
 /// The user's `ConfigMap`: the one that istiod is told of, else the one of the AKS add-on.
 fn shared_map(mesh: &Mesh, revision: &str) -> String {
-    let told = mesh.stores[Kind::Deployment as usize].objects().iter().find_map(|deployment| {
+    told_map(mesh, revision).unwrap_or_else(|| format!("istio-shared-configmap-{revision}"))
+}
+
+/// The `ConfigMap` that `SHARED_MESH_CONFIG` of istiod names.
+fn told_map(mesh: &Mesh, revision: &str) -> Option<String> {
+    mesh.stores[Kind::Deployment as usize].objects().iter().find_map(|deployment| {
         if deployment.namespace() != mesh.istio_namespace() || deployment.label(REVISION) != Some(revision) {
             return None;
         }
@@ -290,8 +303,7 @@ fn shared_map(mesh: &Mesh, revision: &str) -> String {
         let mut variables = containers.flat_map(|container| container.get("env").items());
         let variable = variables.find(|variable| variable.get("name").text() == "SHARED_MESH_CONFIG")?;
         Some(variable.get("value").text().to_owned()).filter(|name| !name.is_empty())
-    });
-    told.unwrap_or_else(|| format!("istio-shared-configmap-{revision}"))
+    })
 }
 
 fn find_map<'m>(mesh: &'m Mesh, name: &str) -> Option<&'m Object> {

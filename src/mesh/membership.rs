@@ -72,6 +72,12 @@ pub fn is_control_plane(object: &Object) -> bool {
 }
 
 impl Mesh {
+    /// Whether this is the Istio add-on of AKS, which has a namespace of its own
+    /// (<https://learn.microsoft.com/azure/aks/istio-about>).
+    pub fn is_aks(&self) -> bool {
+        self.istio_namespace() == "aks-istio-system"
+    }
+
     /// Whether a workload has a proxy, or would get one by the labels on it and its namespace.
     pub fn is_in_mesh(&self, workload: Workload<'_>) -> bool {
         if workload.has_proxy() {

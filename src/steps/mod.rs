@@ -13,12 +13,14 @@ mod input;
 mod istiod_logs;
 mod istiod_pods;
 mod lean_pod;
+mod mesh_pod;
 mod misconfiguration;
 pub mod proxy_config;
 pub mod proxy_status;
 mod resource_status;
 mod restart;
 mod sidecar_logs;
+mod startup_race;
 mod tags;
 mod target;
 mod verify_install;
@@ -51,6 +53,10 @@ pub use restart::{
     BouncePod, BouncePodData, BouncePodInput, RestartDeployment, RestartDeploymentData, RestartDeploymentInput,
 };
 pub use sidecar_logs::{SidecarLogs, SidecarLogsData, SidecarLogsInput};
+pub use startup_race::{
+    EarlyExit, HoldSetting, Protection, ProtectionCounts, RevisionStart, StartupRace, StartupRaceData,
+    StartupRaceInput, WorkloadStart,
+};
 pub use tags::{IstioctlOutput, Tags, TagsData, TagsInput};
 pub use verify_install::{VerifyInstall, VerifyInstallData, VerifyInstallInput};
 pub use version::{BuildInfo, IstiodBuild, MeshVersions, ProxyBuild, Version, VersionData, VersionInput};
@@ -79,6 +85,7 @@ pub static STEPS: &[&dyn AnyStep] = &[
     &VerifyInstall,
     &CheckInject,
     &Misconfiguration,
+    &StartupRace,
 ];
 
 /// The step of that id.
@@ -100,6 +107,7 @@ pub fn codes() -> impl Iterator<Item = &'static Code> {
         injection::codes::CODES,
         verify_install::codes::CODES,
         verify_install::support::CODES,
+        startup_race::CODES,
     ];
     all.into_iter().flatten().copied()
 }

@@ -11,7 +11,10 @@ use crate::{
     logs::{DigestBuilder, FailureGroup, Side, Source, SummaryBuilder, summary},
     mesh::{Kind, Mesh, Object, Workload},
     report::{Finding, Skipped, Subject},
-    steps::target::PROXY,
+    steps::{
+        mesh_pod::{is_ready, subject},
+        target::PROXY,
+    },
 };
 
 /// Logs that are read at once.
@@ -105,11 +108,6 @@ fn ready_proxies<'m>(mesh: &'m Mesh, namespaces: &BTreeSet<String>) -> Vec<&'m O
     pods.filter(|pod| Workload::of_pod(pod).has_proxy() && is_ready(pod)).collect()
 }
 
-fn is_ready(pod: &Object) -> bool {
-    let mut conditions = pod.status().get("conditions").items();
-    conditions.any(|it| it.get("type").text() == "Ready" && it.get("status").text() == "True")
-}
-
 /// One pod of each workload, then the others, as far as there is room.
 fn first_of_each<'m>(pods: &[&'m Object], most: usize) -> Vec<&'m Object> {
     let mut seen = BTreeSet::new();
@@ -118,19 +116,6 @@ fn first_of_each<'m>(pods: &[&'m Object], most: usize) -> Vec<&'m Object> {
         seen.insert((pod.namespace(), owner))
     });
     first.into_iter().chain(others).take(most).collect()
-}
-
-/// The pod with the workload that it belongs to.
-fn subject(pod: &Object) -> Subject {
-    let subject = Subject::namespaced("Pod", pod.namespace(), pod.name());
-    let mut owners = pod.metadata().get("ownerReferences").items();
-    let Some(owner) = owners.find(|owner| owner.get("controller").truth()) else { return subject };
-    let (kind, name) = (owner.get("kind").text(), owner.get("name").text());
-    let hash = pod.label("pod-template-hash");
-    match hash.and_then(|hash| name.strip_suffix(hash)?.strip_suffix('-')) {
-        Some(deployment) if kind == "ReplicaSet" => subject.owned_by("Deployment", deployment),
-        _ => subject.owned_by(kind, name),
-    }
 }
 
 impl ProxyLog {
