@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::destinations::{self, Destination};
 use super::shared::{IST0101, reference_not_found};
-use super::{Analyzer, Message, Messages, Path, list, quoted};
+use super::{Analyzer, Message, Messages, Path, list, quoted, remedies};
 use crate::mesh::{Kind, Mesh, Object, View, host, is_ignored_namespace};
 use crate::report::{Code, Severity};
 
@@ -52,6 +52,7 @@ fn check<'m>(mesh: &Mesh, service: &'m Object, destination: Destination<'m>) -> 
         None => {
             let what = if destination.is_mirror { "mirror host" } else { "host" };
             reference_not_found(service, what, host)
+                .remedy_unless(mesh.is_compatible(), || remedies::host(mesh, service, host))
         }
         Some(known) => {
             let port = destination.view.get("port");
@@ -60,7 +61,9 @@ fn check<'m>(mesh: &Mesh, service: &'m Object, destination: Destination<'m>) -> 
             if !port.is_map() && ports.len() > 1 {
                 port_is_ambiguous(service, host, &ports)
             } else if port.is_map() && !ports.contains(&number) {
+                let remedy = || format!("The ports of {host} are {}: route to one of them.", list(&ports));
                 reference_not_found(service, "host:port", &format!("{host}:{number}"))
+                    .remedy_unless(mesh.is_compatible(), remedy)
             } else {
                 return None;
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::shared::{IST0101, matches_template, reference_not_found, selector_path};
-use super::{Analyzer, Message, Messages};
+use super::{Analyzer, Message, Messages, remedies};
 use crate::mesh::{Kind, Mesh, Object, View, labels};
 use crate::report::{Code, Severity};
 
@@ -32,7 +32,8 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
         let Some(ports) = ports else {
             if !matches_template(mesh, selector, None, |_| true) {
                 let missing = reference_not_found(gateway, "selector", &text);
-                messages.report(missing.at(selector_path(selector)));
+                let remedy = || remedies::gateway_selector(mesh, selector);
+                messages.report(missing.at(selector_path(selector)).remedy_unless(mesh.is_compatible(), remedy));
             }
             continue;
         };

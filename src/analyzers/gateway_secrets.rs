@@ -8,7 +8,7 @@ use x509_parser::pem::Pem;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::shared::{IST0101, matches_template, reference_not_found, selector_path};
-use super::{Analyzer, Message, Messages, Path};
+use super::{Analyzer, Message, Messages, Path, remedies};
 use crate::mesh::{Kind, Mesh, Object, host, labels};
 use crate::report::{Code, Severity};
 
@@ -39,7 +39,9 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
         });
         if namespaces.is_empty() {
             if !matches_template(mesh, selector, None, |_| true) {
-                messages.report(reference_not_found(gateway, "selector", &text).at(selector_path(selector)));
+                let missing = reference_not_found(gateway, "selector", &text).at(selector_path(selector));
+                let remedy = || remedies::gateway_selector(mesh, selector);
+                messages.report(missing.remedy_unless(mesh.is_compatible(), remedy));
             }
             continue;
         }
@@ -60,7 +62,11 @@ fn check_servers<'m>(mesh: &'m Mesh, gateway: &'m Object, namespace: &str, messa
         let Some((secret_namespace, name)) = secret_of(credential, namespace, mesh.is_compatible()) else { continue };
         let path = Path::spec().key("servers").index(index).key("tls").key("credentialName");
         match mesh.find(Kind::Secret, secret_namespace, name) {
-            None => messages.report(reference_not_found(gateway, "credentialName", credential).at(path)),
+            None => {
+                let missing = reference_not_found(gateway, "credentialName", credential).at(path);
+                let remedy = || remedies::credential(mesh, gateway, secret_namespace, name);
+                messages.report(missing.remedy_unless(mesh.is_compatible(), remedy));
+            }
             Some(secret) if !is_valid(mesh, secret) => {
                 messages.report(credential_is_invalid(gateway, namespace).at(path));
             }

@@ -113,6 +113,12 @@ impl<'m> Message<'m> {
         self
     }
 
+    /// The same where there is something better to say than the code's page does.
+    #[must_use]
+    pub fn remedy_unless(self, is_compatible: bool, remedy: impl FnOnce() -> String) -> Self {
+        if is_compatible { self } else { self.remedy(remedy()) }
+    }
+
     /// `Kind namespace/name`.
     pub fn origin(&self) -> Option<String> {
         self.object.map(Object::origin)

@@ -43,6 +43,7 @@ mod network_registries;
 mod output;
 mod proxy_images;
 pub mod remarks;
+mod remedies;
 mod revisions;
 mod run;
 pub mod schema;
