@@ -9,7 +9,7 @@ mod area;
 mod control_plane;
 mod covered;
 mod dns;
-mod egress;
+pub(crate) mod egress;
 mod gateway;
 mod gateway_api;
 mod injection;

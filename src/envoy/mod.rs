@@ -4,6 +4,7 @@
 //! `clusters_page` and `config_dump` read the pages; a module for each kind of resource makes rows and tables of them;
 //! `proxy_config` is the command as a whole.
 
+pub mod access_loggers;
 mod address;
 pub mod bootstrap;
 pub mod certificates;

@@ -5,12 +5,14 @@
 //! A document is kept as a [`Tree`] and read through a [`View`], for which every field exists: what is absent, null
 //! or of another type reads as empty. So no object, however malformed, can stop a rule.
 
+mod access_logging;
 mod builder;
 mod config;
 mod documents;
 pub mod host;
 mod host_index;
 mod hosts;
+mod http_proxies;
 mod json;
 mod kind;
 pub mod labels;
@@ -26,11 +28,13 @@ pub mod versions;
 mod view;
 pub mod yaml;
 
+pub use access_logging::{AccessLogging, End, LogLineFormat, LogSink, LogSinkKind};
 pub use builder::{Extent, MeshBuilder, Settings, is_ignored_namespace};
 pub use config::{Layer, MeshConfig, Setting};
 pub use documents::Malformed;
 pub use host_index::HostIndex;
 pub use hosts::{HostMap, Known, exported_scopes};
+pub use http_proxies::{HttpProxy, ProxyEntry, ProxyEnvironment};
 pub use kind::{Kind, KindSet};
 pub use membership::{DATAPLANE_MODE, INJECT, INJECTION, REVISION, Workload, is_ambient_pod, is_control_plane};
 pub use object::{LOCAL_CLUSTER, Object, Source};

@@ -2,12 +2,14 @@
 //! and holds all the reasoning. The table `STEPS` lists them all.
 
 mod about;
+mod access_logging;
 mod analyze;
 mod check_inject;
 mod codes;
 mod crds;
 mod custom_resources;
 mod envoy_page;
+mod http_proxy;
 mod injection;
 mod input;
 mod istiod_logs;
@@ -34,11 +36,13 @@ use serde_json::Value;
 use utoipa::{PartialSchema, ToSchema};
 
 pub use about::{About, Cost, Permission};
+pub use access_logging::{AccessLogs, AccessLogsData, AccessLogsInput, LoggingCounts, WorkloadLogging};
 pub use analyze::{Analyze, AnalyzeData, AnalyzeInput, AnalyzedFile, MAX_FILES_BYTES};
 pub use check_inject::{CheckInject, CheckInjectData, CheckInjectInput};
 pub use crds::{Crds, CrdsData, CrdsInput};
 pub use custom_resources::{CustomResources, CustomResourcesData, CustomResourcesInput};
 pub use envoy_page::{AdminPage, EnvoyPage, EnvoyPageData, EnvoyPageInput};
+pub use http_proxy::{HttpProxies, HttpProxiesData, HttpProxiesInput, ProxyServiceEntry, UsedProxy};
 pub use injection::table::{Cell as ColouredCell, text as coloured_table};
 pub use input::{Inputs, Invalid};
 pub use istiod_logs::{IstiodLogs, IstiodLogsData, IstiodLogsInput};
@@ -86,6 +90,8 @@ pub static STEPS: &[&dyn AnyStep] = &[
     &CheckInject,
     &Misconfiguration,
     &StartupRace,
+    &HttpProxies,
+    &AccessLogs,
 ];
 
 /// The step of that id.
@@ -108,6 +114,7 @@ pub fn codes() -> impl Iterator<Item = &'static Code> {
         verify_install::codes::CODES,
         verify_install::support::CODES,
         startup_race::CODES,
+        access_logging::CODES,
     ];
     all.into_iter().flatten().copied()
 }

@@ -11,7 +11,7 @@ use crate::{
     detectors::{self, detect},
     mesh::{Kind, Mesh, Object, REVISION, Workload},
     report::{Code, Evidence as Quote, Finding, Severity, Subject},
-    steps::{Judgement, counted, target::PROXY},
+    steps::{Judgement, counted, mesh_pod},
 };
 
 const DOCS: &str = "https://istio.io/latest/docs/ops/common-problems/injection/\
@@ -65,13 +65,13 @@ fn command(mesh: &Mesh, revision: &str) -> String {
 fn workloads(mesh: &Mesh, input: &StartupRaceInput, lines: &BTreeMap<String, Option<String>>) -> Vec<WorkloadStart> {
     let mut found: BTreeMap<(String, String, String, String), WorkloadStart> = BTreeMap::new();
     let wanted = input.revision.as_deref().map(|name| mesh.tags().get(name).copied().unwrap_or(name).to_owned());
-    for pod in mesh.each(Kind::Pod).filter(|pod| input.covers(pod.namespace()) && is_injected(pod)) {
+    for pod in mesh.each(Kind::Pod).filter(|pod| input.covers(pod.namespace()) && has_sidecar(pod)) {
         let Some(protection) = workload::protection(pod) else { continue };
-        let revision = revision_of(pod);
+        let revision = mesh_pod::revision_of(pod);
         if wanted.as_deref().is_some_and(|wanted| wanted != revision) {
             continue;
         }
-        let (kind, name) = owner(pod);
+        let (kind, name) = mesh_pod::owner(pod);
         let hold = workload::setting(mesh, Workload::of_pod(pod));
         let mut exits = if may_race(pod) { workload::early_exits(pod) } else { Vec::new() };
         for exit in &mut exits {
@@ -97,24 +97,9 @@ fn workloads(mesh: &Mesh, input: &StartupRaceInput, lines: &BTreeMap<String, Opt
     found.into_values().collect()
 }
 
-/// What the webhook injected beside an application, as opposed to gateways, whose proxy is the application.
-fn is_injected(pod: &Object) -> bool {
-    let has_application = pod.spec().get("containers").items().any(|container| container.get("name").text() != PROXY);
-    pod.annotation("sidecar.istio.io/status").is_some() && has_application
-}
-
-fn revision_of(pod: &Object) -> String {
-    let status = pod.annotation("sidecar.istio.io/status").unwrap_or_default();
-    let status: serde_json::Value = serde_json::from_str(status).unwrap_or_default();
-    let stated = status.get("revision").and_then(serde_json::Value::as_str).map(str::to_owned);
-    stated.or_else(|| pod.annotation(REVISION).map(str::to_owned)).unwrap_or_else(|| "default".to_owned())
-}
-
-fn owner(pod: &Object) -> (String, String) {
-    match crate::steps::mesh_pod::subject(pod).owner {
-        Some(owner) => (owner.kind, owner.name),
-        None => ("Pod".to_owned(), pod.name().to_owned()),
-    }
+/// The webhook put a proxy beside an application.
+fn has_sidecar(pod: &Object) -> bool {
+    pod.annotation("sidecar.istio.io/status").is_some() && mesh_pod::has_application(pod)
 }
 
 fn revisions(mesh: &Mesh, workloads: &[WorkloadStart]) -> Vec<RevisionStart> {

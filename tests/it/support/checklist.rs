@@ -55,6 +55,9 @@ pub(crate) async fn calls(cluster: &Cluster) -> Vec<Call> {
         "istioctl.analyze",
         "istioctl.proxy-status",
         "misc.misconfiguration",
+        "misc.startup-race",
+        "misc.http-proxy",
+        "misc.access-logging",
     ] {
         calls.push(Call::new(step, &[]));
     }
