@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Analyzer, Message, Messages, Path};
+use crate::mesh::virtual_services::is_for_mesh;
 use crate::mesh::{HostIndex, Kind, Mesh, Object, host};
 use crate::report::{Code, Severity};
 
@@ -59,11 +60,6 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
             }
         }
     }
-}
-
-fn is_for_mesh(service: &Object) -> bool {
-    let gateways = service.spec().get("gateways");
-    gateways.is_empty() || gateways.texts().any(|gateway| gateway == "mesh")
 }
 
 /// Who claims a host, by scope and full name.

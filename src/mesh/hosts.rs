@@ -10,7 +10,7 @@ use super::snapshot::Mesh;
 use super::view::View;
 
 /// The annotation that limits the namespaces which see a Service.
-const EXPORT_TO: &str = "networking.istio.io/exportTo";
+pub(super) const EXPORT_TO: &str = "networking.istio.io/exportTo";
 
 /// Host names, each in its scope: `*` or a namespace.
 #[derive(Debug, Default)]

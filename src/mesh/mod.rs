@@ -8,6 +8,7 @@
 mod access_logging;
 mod builder;
 mod config;
+mod destination_rules;
 mod documents;
 pub mod host;
 mod host_index;
@@ -26,11 +27,14 @@ mod snapshot;
 mod tree;
 pub mod versions;
 mod view;
+pub mod virtual_services;
+mod visibility;
 pub mod yaml;
 
 pub use access_logging::{AccessLogging, End, LogLineFormat, LogSink, LogSinkKind};
 pub use builder::{Extent, MeshBuilder, Settings, is_ignored_namespace};
 pub use config::{Layer, MeshConfig, Setting};
+pub use destination_rules::DestinationRules;
 pub use documents::Malformed;
 pub use host_index::HostIndex;
 pub use hosts::{HostMap, Known, exported_scopes};
@@ -40,7 +44,7 @@ pub use membership::{DATAPLANE_MODE, INJECT, INJECTION, REVISION, Workload, is_a
 pub use object::{LOCAL_CLUSTER, Object, Source};
 pub use perspective::Perspective;
 pub use policies::{MutualTls, MutualTlsDecision, Policies};
-pub use services::{container_port, is_finished};
+pub use services::{container_port, is_finished, is_ready};
 pub use snapshot::Mesh;
 pub use tree::{MAX_DEPTH, Shape, Tree, TreeBuilder, Unfit};
 pub use view::{Entries, Items, View};

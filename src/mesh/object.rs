@@ -120,6 +120,11 @@ impl Object {
         self.root().get("status")
     }
 
+    /// What Istio sorts objects by where the oldest wins: when they were created, then their names.
+    pub fn age(&self) -> (&str, &str, &str) {
+        (self.metadata().get("creationTimestamp").text(), self.name(), self.namespace())
+    }
+
     fn at(&self, position: u32) -> View<'_> {
         if position == ABSENT { View::MISSING } else { self.tree.view(position) }
     }

@@ -72,7 +72,7 @@ impl Mesh {
             }
         }
         for list in [&mut policies.selecting, &mut policies.of_namespace, &mut policies.of_root] {
-            list.sort_by(|a, b| age(a).cmp(&age(b)));
+            list.sort_by_key(|policy| policy.age());
         }
         policies
     }
@@ -124,10 +124,6 @@ fn selector_of(policy: &Object) -> View<'_> {
 
 fn selects_at_home_only(kind: Kind) -> bool {
     matches!(kind, Kind::PeerAuthentication | Kind::Sidecar)
-}
-
-fn age(policy: &Object) -> (&str, &str) {
-    (policy.metadata().get("creationTimestamp").text(), policy.name())
 }
 
 fn mode_of(mtls: View<'_>) -> Option<MutualTls> {

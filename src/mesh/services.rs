@@ -33,6 +33,12 @@ pub fn is_finished(pod: &Object) -> bool {
     matches!(pod.status().get("phase").text(), "Succeeded" | "Failed")
 }
 
+/// Whether a pod says that it is ready for traffic.
+pub fn is_ready(pod: &Object) -> bool {
+    let mut conditions = pod.status().get("conditions").items();
+    conditions.any(|condition| condition.get("type").text() == "Ready" && condition.get("status").text() == "True")
+}
+
 /// The port of the container that a port of a Service leads to in this pod. A named `targetPort` is looked up among the
 /// pod's containers (<https://kubernetes.io/docs/concepts/services-networking/service/#field-spec-ports>).
 pub fn container_port(port: View<'_>, pod: &Object) -> Option<i64> {
