@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::destinations::{self, Destination};
 use super::shared::{IST0101, reference_not_found};
 use super::{Analyzer, Message, Messages, Path, list, quoted, remedies};
+use crate::mesh::virtual_services::{SIDECARS, is_for_mesh};
 use crate::mesh::{Kind, Mesh, Object, View, host, is_ignored_namespace};
 use crate::report::{Code, Severity};
 
@@ -74,23 +75,34 @@ fn check<'m>(mesh: &Mesh, service: &'m Object, destination: Destination<'m>) -> 
 
 /// Requests through a gateway follow the rules of the `VirtualService` that is bound to it, and not those that another
 /// has for the host that they are sent on to.
+///
+/// `istioctl` compares hosts as they are written, and does not ask which of the two sidecars follow.
 fn check_gateways<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
-    let mut with_subsets: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for service in mesh.each(Kind::VirtualService) {
-        let own: BTreeSet<&str> = service.spec().get("hosts").texts().collect();
+    let full = |service: &Object, host: &str| {
+        if mesh.is_compatible() { host.to_owned() } else { host::fqdn(service.namespace(), host) }
+    };
+    let mut with_subsets: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for service in mesh.each(Kind::VirtualService).filter(|it| mesh.is_compatible() || is_for_mesh(it)) {
+        let own: BTreeSet<String> = service.spec().get("hosts").texts().map(|host| full(service, host)).collect();
         for (destination, _) in http_destinations(service) {
-            let host = destination.get("host").text();
-            if !destination.get("subset").text().is_empty() && own.contains(host) {
+            let host = full(service, destination.get("host").text());
+            if !destination.get("subset").text().is_empty() && own.contains(&host) {
                 with_subsets.entry(host).or_default().insert(service.full_name());
             }
         }
     }
-    for service in mesh.each(Kind::VirtualService).filter(|it| !it.spec().get("gateways").is_empty()) {
+    let is_at_gateway = |service: &Object| {
+        let gateways = service.spec().get("gateways");
+        if mesh.is_compatible() { !gateways.is_empty() } else { gateways.texts().any(|gateway| gateway != SIDECARS) }
+    };
+    for service in mesh.each(Kind::VirtualService).filter(|it| is_at_gateway(it)) {
+        let name = service.full_name();
         for (destination, path) in http_destinations(service) {
             if !destination.get("subset").text().is_empty() {
                 continue;
             }
-            for other in with_subsets.get(destination.get("host").text()).into_iter().flatten() {
+            let others = with_subsets.get(&full(service, destination.get("host").text())).into_iter().flatten();
+            for other in others.filter(|other| mesh.is_compatible() || **other != name) {
                 if messages.is_full() {
                     return;
                 }

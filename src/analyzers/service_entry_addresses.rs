@@ -26,7 +26,7 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
             continue;
         }
         for (port, index) in entry.spec().get("ports").items().zip(0..) {
-            if is_opaque(port) {
+            if is_opaque(port, mesh.is_compatible()) {
                 messages.report(address_is_required(entry, index));
             }
         }
@@ -41,10 +41,13 @@ fn allocates_addresses(config: &MeshConfig) -> bool {
     is_on("ISTIO_META_DNS_CAPTURE") && (is_on("ISTIO_META_DNS_AUTO_ALLOCATE") || is_on("PILOT_ENABLE_IP_AUTOALLOCATE"))
 }
 
-/// Whether a port's traffic names no host that a proxy could read.
-fn is_opaque(port: View<'_>) -> bool {
-    let protocol = port.get("protocol").text();
-    protocol.is_empty() || protocol.eq_ignore_ascii_case("TCP")
+/// Whether a port's traffic names no host that a proxy could read. `istioctl` does not think of protocols over TCP.
+fn is_opaque(port: View<'_>, compatible: bool) -> bool {
+    match port.get("protocol").text().to_ascii_uppercase().as_str() {
+        "" | "TCP" => true,
+        "MONGO" | "MYSQL" | "REDIS" => !compatible,
+        _ => false,
+    }
 }
 
 fn address_is_required(entry: &Object, index: usize) -> Message<'_> {

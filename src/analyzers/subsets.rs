@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Analyzer, Message, Messages};
-use crate::mesh::{Kind, Mesh, Object, View};
+use crate::mesh::{HostIndex, Kind, Mesh, Object, View, host};
 use crate::report::{Code, Severity};
 
 pub(super) const ANALYZER: Analyzer = Analyzer {
@@ -30,22 +30,37 @@ static IST0174: Code = Code {
 
 fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
     let pods = Pods::new(mesh);
+    let mut hosts: Option<HostIndex<()>> = None;
     for rule in mesh.each(Kind::DestinationRule) {
         let host = rule.spec().get("host").text();
         let export_to = rule.spec().field("exportTo").texts();
         let Some(known) = mesh.hosts().look_up(rule.namespace(), export_to, host) else {
-            messages.report(host_is_unknown(rule, host));
+            // `istioctl` does not see that `*.shop.svc.cluster.local` stands for the Services of `shop`.
+            let is_for_some = !mesh.is_compatible()
+                && host.starts_with('*')
+                && hosts.get_or_insert_with(|| all_hosts(mesh)).overlapping(host).next().is_some();
+            if !is_for_some {
+                messages.report(host_is_unknown(rule, host));
+            }
             continue;
         };
+        // `istioctl` takes the pods of other Services, and of other namespaces, for those of this one.
+        let service = Some(known.object).filter(|it| it.kind() == Kind::Service && !mesh.is_compatible());
+        let own = service.map_or(View::MISSING, |service| service.spec().get("selector"));
+        let namespace = service.filter(|_| !own.is_empty()).map(Object::namespace);
         let mut subsets: BTreeMap<&str, View<'_>> = BTreeMap::new();
         for subset in rule.spec().get("subsets").items() {
             subsets.insert(subset.get("name").text(), subset.get("labels"));
         }
         for (name, labels) in subsets {
-            let mut selector: BTreeMap<&str, &str> =
-                known.workload_labels().entries().map(|(key, value)| (key, value.written())).collect();
+            let mut selector: BTreeMap<&str, &str> = known
+                .workload_labels()
+                .entries()
+                .chain(own.entries())
+                .map(|(key, value)| (key, value.written()))
+                .collect();
             selector.extend(labels.entries().map(|(key, value)| (key, value.written())));
-            if !pods.any_matches(&selector) {
+            if !pods.any_matches(&selector, namespace) {
                 messages.report(subset_is_empty(rule, name));
             }
         }
@@ -66,6 +81,7 @@ struct Pods<'m> {
 }
 
 struct PodLabels<'m> {
+    namespace: &'m str,
     own: View<'m>,
     of_node: Vec<(&'static str, &'m str)>,
 }
@@ -88,7 +104,7 @@ impl<'m> Pods<'m> {
             if !node.is_empty() {
                 of_node.push((HOSTNAME, node));
             }
-            let labels = PodLabels { own: pod.labels(), of_node };
+            let labels = PodLabels { namespace: pod.namespace(), own: pod.labels(), of_node };
             let index = pods.all.len();
             for (key, value) in labels.own.entries() {
                 pods.by_label.entry((key, value.written())).or_default().push(index);
@@ -101,15 +117,25 @@ impl<'m> Pods<'m> {
         pods
     }
 
-    fn any_matches(&self, selector: &BTreeMap<&str, &str>) -> bool {
+    fn any_matches(&self, selector: &BTreeMap<&str, &str>, namespace: Option<&str>) -> bool {
+        let is_within = |pod: &PodLabels<'_>| namespace.is_none_or(|namespace| pod.namespace == namespace);
         let postings = selector.iter().map(|(key, value)| self.by_label.get(&(*key, *value)).map_or(&[][..], |it| it));
         match postings.min_by_key(|candidates| candidates.len()) {
-            None => !self.all.is_empty(),
+            None => self.all.iter().any(is_within),
             Some(candidates) => candidates
                 .iter()
-                .any(|index| selector.iter().all(|(key, value)| self.all[*index].get(key) == Some(value))),
+                .map(|index| &self.all[*index])
+                .any(|pod| is_within(pod) && selector.iter().all(|(key, value)| pod.get(key) == Some(value))),
         }
     }
+}
+
+/// Every host that the mesh knows.
+fn all_hosts(mesh: &Mesh) -> HostIndex<()> {
+    let services = mesh.each(Kind::Service).map(|service| host::fqdn(service.namespace(), service.name()));
+    let entries = mesh.each(Kind::ServiceEntry).flat_map(|entry| entry.spec().get("hosts").texts());
+    let hosts: Vec<String> = services.chain(entries.map(str::to_owned)).collect();
+    HostIndex::new(hosts.iter().map(|host| (host.as_str(), ())))
 }
 
 /// A zone counts only within a region, a subzone only within a zone.
