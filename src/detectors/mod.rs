@@ -6,6 +6,7 @@
 //! steps have an answer already, so that no rule is written twice.
 
 mod area;
+mod client_tls;
 mod control_plane;
 mod covered;
 mod dns;

@@ -59,8 +59,10 @@ fn healthy_mesh_is_quiet() {
 }
 
 /// Faults of `captures/README.md` that the objects alone show, and words of the finding.
-const FAULTS: &[(&str, &str, &[&str])] =
-    &[("broken", "5 TLS off towards a STRICT namespace", &["NET0001", "shop/payments"])];
+const FAULTS: &[(&str, &str, &[&str])] = &[
+    ("broken", "5 TLS off towards a STRICT namespace", &["NET0001", "shop/payments"]),
+    ("broken", "16 a Service leads to a port where nothing listens", &["NET0011", "legacy/inventory"]),
+];
 
 #[test]
 fn faults_are_named() {
