@@ -186,6 +186,11 @@ impl Path {
         Self(vec![Step::Key("spec".into())])
     }
 
+    /// The value under a key of a `ConfigMap`.
+    pub fn data(key: impl Into<Cow<'static, str>>) -> Self {
+        Self(vec![Step::Key("data".into())]).key(key)
+    }
+
     /// Reads `{.spec.hosts[0]}`.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_prefix("{.")?.strip_suffix('}')?;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::mesh::versions::numbers;
 use crate::mesh::{INJECTION, Kind, Mesh, Object, REVISION};
 
 /// The kinds that [`Revisions::new`] asks the mesh for.
@@ -76,9 +77,4 @@ fn installed(mesh: &Mesh) -> BTreeSet<&str> {
     let revisions: BTreeSet<&str> = control_planes.map(of).collect();
     let revisions = if revisions.is_empty() { injectors.map(of).collect() } else { revisions };
     if revisions.is_empty() { webhooks.map(of).collect() } else { revisions }
-}
-
-/// The numbers in a name, so that `asm-1-9` comes before `asm-1-10`.
-fn numbers(name: &str) -> Vec<u64> {
-    name.split(|character: char| !character.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
 }

@@ -17,6 +17,7 @@ mod injection;
 mod mesh_config;
 mod network;
 mod observability;
+pub mod reference;
 mod resources;
 mod security;
 mod upgrade;

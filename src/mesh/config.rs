@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::kind::Kind;
+use super::labels;
 use super::membership::REVISION;
 use super::object::{LOCAL_CLUSTER, Object, copy_all};
 use super::perspective::Perspective;
@@ -117,6 +118,14 @@ impl MeshConfig {
             Some(Setting { value: provider, from: Some(&layer.name) })
         });
         found.unwrap_or(Setting { value: View::MISSING, from: None })
+    }
+
+    /// Whether the control plane sees a namespace: one of `discoverySelectors` matches it, or there are none
+    /// (<https://istio.io/latest/docs/ops/configuration/mesh/configuration-scoping/#discoveryselectors>).
+    pub fn discovers(&self, namespace: &Object) -> bool {
+        let mut selectors = self.setting(&["discoverySelectors"]).value.items().peekable();
+        let label = |key: &str| namespace.label(key);
+        selectors.peek().is_none() || selectors.any(|selector| labels::selector_matches(selector, label))
     }
 
     fn merge(&mut self, config: View<'_>) {

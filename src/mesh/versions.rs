@@ -1,4 +1,4 @@
-//! The versions of the Gateway API that Istio needs.
+//! The versions of the Gateway API that Istio needs, and the order of revisions.
 
 use super::object::Object;
 
@@ -45,6 +45,18 @@ impl std::fmt::Display for Release {
     }
 }
 
+/// The numbers in a revision's name, by which revisions are ordered: `asm-1-30` is newer than `asm-1-9`.
+pub fn numbers(revision: &str) -> Vec<u64> {
+    let parts = revision.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
+    parts.map(|part| part.parse().unwrap_or(u64::MAX)).collect()
+}
+
+/// The minor version of a revision of the AKS add-on: 30 for `asm-1-30`.
+pub fn add_on_minor(revision: &str) -> Option<u64> {
+    let minor = revision.strip_prefix("asm-1-")?;
+    minor.bytes().all(|byte| byte.is_ascii_digit()).then(|| minor.parse().ok())?
+}
+
 /// The installed and the needed release of a CRD, if it is older than Istio needs. Pre-releases count as the release.
 pub fn below_minimum(crd: &Object) -> Option<(Release, &'static str)> {
     let (_, minimum) = MINIMUMS.iter().find(|(name, _)| *name == crd.name())?;
@@ -60,7 +72,7 @@ pub fn is_below_minimum(crd: &Object) -> bool {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use super::Release;
+    use super::*;
 
     #[test]
     fn lenient_releases() {
@@ -68,5 +80,13 @@ mod tests {
         assert_eq!(Release::parse("v1.4.0-rc.1").unwrap().to_string(), "1.4.0-rc.1");
         assert_eq!(Release::parse("main"), None);
         assert_eq!(Release::parse(""), None);
+    }
+
+    #[test]
+    fn minor_versions_of_the_add_on() {
+        assert_eq!(add_on_minor("asm-1-30"), Some(30));
+        for other in ["asm-1-", "asm-1-29-canary", "asm-2-1", "default", "1-30", ""] {
+            assert_eq!(add_on_minor(other), None, "{other}");
+        }
     }
 }

@@ -1,14 +1,14 @@
-//! Which revisions of the AKS add-on are supported, until when, and with which versions of Kubernetes. The table is that
-//! of <https://learn.microsoft.com/azure/aks/istio-support-policy> of 2026-05-15; what it does not know is not judged.
+//! Whether the installed revisions of the AKS add-on are supported, and fit the cluster's version of Kubernetes. What the
+//! reference data do not know is not judged.
 
 use jiff::Timestamp;
 
 use crate::{
+    detectors::reference::ADD_ON,
     report::{Code, Finding, Severity, Subject},
     steps::injection::numbers,
 };
 
-const PAGE_DATE: &str = "2026-05-15";
 const POLICY: &str = "https://learn.microsoft.com/azure/aks/istio-support-policy";
 
 /// Codes about support.
@@ -19,55 +19,32 @@ static END_OF_LIFE: Code =
 static KUBERNETES_DOES_NOT_FIT: Code =
     Code { id: "AKS0031", severity: Severity::Error, docs: POLICY, page: include_str!("../pages/AKS0031.md") };
 
-/// Minor version of Istio; the last month of support; the oldest and the newest minor version of Kubernetes, long-term
-/// support included.
-const REVISIONS: [(u64, &str, u64, u64); 14] = [
-    (17, "2024-01", 23, 28),
-    (18, "2024-02", 24, 28),
-    (19, "2024-06", 25, 28),
-    (20, "2024-09", 25, 29),
-    (21, "2024-10", 26, 30),
-    (22, "2025-03", 27, 30),
-    (23, "2025-06", 27, 32),
-    (24, "2025-09", 28, 33),
-    (25, "2026-01", 28, 33),
-    (26, "2026-04", 28, 34),
-    (27, "2026-05", 29, 35),
-    (28, "2026-08", 30, 35),
-    (29, "2026-09", 31, 36),
-    (30, "2026-12", 32, 36),
-];
-
 /// What the table says of an installed revision.
 pub(super) fn findings(revision: &str, kubernetes: Option<&str>, now: Timestamp) -> Vec<Finding> {
-    let minor = match numbers(revision).as_slice() {
-        [1, minor] if revision.starts_with("asm-") => *minor,
-        _ => return Vec::new(),
-    };
-    let Some((_, until, oldest, newest)) = REVISIONS.iter().find(|(known, ..)| *known == minor) else {
-        return Vec::new();
-    };
+    let Some(known) = ADD_ON.revision(revision) else { return Vec::new() };
+    let date = &ADD_ON.date;
     let subject = || Subject::cluster_wide("Revision", revision);
     let mut findings = Vec::new();
-    // Months compare as they are written.
-    if now.to_string().get(..7).is_some_and(|month| month > *until) {
-        let message = format!("its support ended with {until}, by the table of {PAGE_DATE}");
+    if known.has_ended(now) {
+        let message = format!("its support ended with {}, by the table of {date}", known.end_of_life);
         findings.push(
             Finding::new(&END_OF_LIFE, subject(), message)
                 .remedy("az aks mesh get-upgrades --resource-group <group> --name <cluster>"),
         );
     }
     let running = kubernetes.map(numbers);
-    if let Some([1, running, ..]) = running.as_deref()
-        && !(*oldest..=*newest).contains(running)
-    {
-        let message = format!(
-            "Kubernetes 1.{running} does not fit: the revision supports 1.{oldest} to 1.{newest}, by the table of {PAGE_DATE}"
-        );
-        findings.push(
-            Finding::new(&KUBERNETES_DOES_NOT_FIT, subject(), message)
-                .remedy("Move to a revision that lists the cluster's version, or upgrade the cluster."),
-        );
+    if let Some([major, minor, ..]) = running.as_deref() {
+        let running = format!("{major}.{minor}");
+        if !known.fits(&running) {
+            let (oldest, newest) = known.span();
+            let message = format!(
+                "Kubernetes {running} does not fit: the revision supports {oldest} to {newest}, by the table of {date}"
+            );
+            findings.push(
+                Finding::new(&KUBERNETES_DOES_NOT_FIT, subject(), message)
+                    .remedy("Move to a revision that lists the cluster's version, or upgrade the cluster."),
+            );
+        }
     }
     findings
 }
@@ -80,12 +57,6 @@ mod tests {
     fn codes(revision: &str, kubernetes: &str, day: &str) -> Vec<String> {
         let now = format!("{day}T00:00:00Z").parse().unwrap();
         findings(revision, Some(kubernetes), now).iter().map(|finding| finding.code.to_string()).collect()
-    }
-
-    #[test]
-    fn support_ends_after_the_month() {
-        assert!(codes("asm-1-29", "v1.33.2", "2026-09-30").is_empty());
-        assert_eq!(codes("asm-1-29", "v1.33.2", "2026-10-01"), ["AKS0030"]);
     }
 
     #[test]
