@@ -21,3 +21,4 @@ pub mod start;
 pub mod steps;
 pub mod telemetry;
 pub mod terminal;
+pub mod uploads;

@@ -65,9 +65,7 @@ pub async fn open_files(files: &[PathBuf], args: &ClusterArgs) -> anyhow::Result
 /// An opened recording as a cluster. Its clock stands at the time of the recording.
 pub fn recorded(capture: &Capture, name: String, settings: Settings) -> Cluster {
     let id = capture.cluster_id().map_or_else(|| format!("recording:{name}"), str::to_owned);
-    let clock = capture.recorded_at().map_or(Clock::System, Clock::Fixed);
-    let source = Source::Recording { name, skipped: capture.skipped().to_vec() };
-    Cluster::new(capture.client(), id, source, clock, settings)
+    capture.cluster(id, name, settings)
 }
 
 async fn open_live(args: &ClusterArgs, settings: Settings) -> anyhow::Result<Cluster> {

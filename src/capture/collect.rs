@@ -25,6 +25,9 @@ struct Found {
 /// Lists in lists are no YAML that a cluster wrote.
 const DEEPEST_LIST: usize = 4;
 
+/// Definitions may claim any number of versions, and each holds the objects once more.
+const MOST_VERSIONS: usize = 8;
+
 impl Objects {
     pub(super) fn is_empty(&self) -> bool {
         self.found.is_empty()
@@ -145,7 +148,7 @@ fn served_in(store: &mut Store, object: &Value, kind: &str) -> (BTreeSet<Gvr>, b
     store.types.entry(own.clone()).or_insert_with(|| ResourceType::guess(kind, namespaced));
     let mut versions = BTreeSet::from([own]);
     if group.contains('.') && !group.ends_with(".k8s.io") || group == "gateway.networking.k8s.io" {
-        versions.extend(known.into_iter().map(|(gvr, _)| gvr));
+        versions.extend(known.into_iter().map(|(gvr, _)| gvr).take(MOST_VERSIONS));
     }
     (versions, namespaced)
 }

@@ -19,6 +19,8 @@ pub enum Error {
     UnsafePath { path: PathBuf, entry: String, why: &'static str },
     #[error("{path:?} is too large: {what} is more than the limit of {limit}")]
     TooLarge { path: PathBuf, what: &'static str, limit: u64 },
+    #[error("opening {path:?} took too long")]
+    TooSlow { path: PathBuf },
     #[error("{path:?} is damaged: {why}")]
     Damaged { path: PathBuf, why: String },
     #[error("cannot {doing} {path:?}")]

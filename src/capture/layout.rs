@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::Error;
 use super::manifest::{FORMAT, Manifest, PATH};
 use super::store::{Gvr, Kind, LogFile, LogPart, Resource, Store, text};
-use super::tree::{FileTree, Limits};
+use super::tree::FileTree;
 use super::types::{self, ResourceType};
 use crate::report::Skipped;
 
@@ -22,7 +22,7 @@ pub(super) fn is_own(tree: &FileTree) -> bool {
     tree.contains(PATH) || tree.below(RESOURCES).next().is_some()
 }
 
-pub(super) fn load(mut tree: FileTree, path: &Path, limits: &Limits) -> Result<Store, Error> {
+pub(super) fn load(mut tree: FileTree, path: &Path) -> Result<Store, Error> {
     let manifest = read_manifest(&tree, path)?;
     let mut damaged = Vec::new();
     if let Some(manifest) = &manifest {
@@ -30,16 +30,16 @@ pub(super) fn load(mut tree: FileTree, path: &Path, limits: &Limits) -> Result<S
     }
     let mut store = Store::new(Kind::Own, tree);
     store.skipped.extend(damaged);
-    read_discovery(&mut store, limits);
-    read_resources(&mut store, limits);
-    read_tables(&mut store, limits);
+    read_discovery(&mut store);
+    read_resources(&mut store);
+    read_tables(&mut store);
     let complete = manifest.is_some();
     if let Some(manifest) = manifest {
         store.recorded_at = Some(manifest.recorded_at);
         store.cluster_id = manifest.cluster_id;
         store.skipped.extend(manifest.skipped);
     }
-    store.version = read_json(&store, "cluster/version.json", limits).ok();
+    store.version = read_json(&store, "cluster/version.json").ok();
     add_types(&mut store);
     add_absent(&mut store, complete);
     find_logs(&mut store);
@@ -50,9 +50,12 @@ fn read_manifest(tree: &FileTree, path: &Path) -> Result<Option<Manifest>, Error
     if !tree.contains(PATH) {
         return Ok(None);
     }
-    let content = tree.read(PATH).map_err(Error::io("read the manifest of", path))?;
-    let manifest: Manifest = serde_json::from_slice(&content)
-        .map_err(|error| Error::Damaged { path: path.into(), why: format!("its manifest cannot be read: {error}") })?;
+    let damaged = |why: &dyn std::fmt::Display| Error::Damaged {
+        path: path.into(),
+        why: format!("its manifest cannot be read: {why}"),
+    };
+    let content = tree.document(PATH).map_err(|why| damaged(&why))?;
+    let manifest: Manifest = serde_json::from_slice(&content).map_err(|error| damaged(&error))?;
     if manifest.format > FORMAT {
         let why = format!("its format {} is newer than this program ({FORMAT}): use a newer one", manifest.format);
         return Err(Error::NotACapture { path: path.into(), why });
@@ -90,7 +93,8 @@ fn checksum(tree: &FileTree, path: &str) -> std::io::Result<(u64, String)> {
     }
 }
 
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+/// Bytes as hexadecimal digits, as checksums are written.
+pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         for digit in [byte >> 4, byte & 15] {
             text.push(char::from_digit(digit.into(), 16).expect("a half byte is one digit"));
@@ -99,12 +103,8 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
-fn read_json(store: &Store, path: &str, limits: &Limits) -> Result<Value, String> {
-    let size = store.tree.size(path).unwrap_or_default();
-    if size > limits.document_bytes {
-        return Err(format!("larger than the limit of {} bytes", limits.document_bytes));
-    }
-    let content = store.tree.read(path).map_err(|error| error.to_string())?;
+fn read_json(store: &Store, path: &str) -> Result<Value, String> {
+    let content = store.tree.document(path)?;
     serde_json::from_slice(&content).map_err(|error| format!("damaged: no valid JSON: {error}"))
 }
 
@@ -112,10 +112,10 @@ fn read_json(store: &Store, path: &str, limits: &Limits) -> Result<Value, String
 type Document = (String, Result<Value, String>);
 
 /// The JSON files below a folder, in order.
-fn documents(store: &mut Store, folder: &str, limits: &Limits) -> Vec<Document> {
+fn documents(store: &mut Store, folder: &str) -> Vec<Document> {
     let paths =
         store.tree.below(folder).filter_map(|path| path.strip_suffix(".json")).map(str::to_owned).collect::<Vec<_>>();
-    let contents = read_all(store, &paths, limits);
+    let contents = read_all(store, &paths);
     let mut documents = Vec::new();
     for (path, content) in std::iter::zip(paths, contents) {
         if let Err(why) = &content {
@@ -127,14 +127,14 @@ fn documents(store: &mut Store, folder: &str, limits: &Limits) -> Vec<Document> 
 }
 
 /// Reads documents, sharing them out among threads: the list of pods alone may be most of a recording.
-fn read_all(store: &Store, paths: &[String], limits: &Limits) -> Vec<Result<Value, String>> {
+fn read_all(store: &Store, paths: &[String]) -> Vec<Result<Value, String>> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(path) = paths.get(index) else { return done };
-            done.push((index, read_json(store, &format!("{path}.json"), limits)));
+            done.push((index, read_json(store, &format!("{path}.json"))));
         }
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8).min(paths.len());
@@ -150,8 +150,8 @@ fn read_all(store: &Store, paths: &[String], limits: &Limits) -> Vec<Result<Valu
     done.into_iter().map(|(_, content)| content).collect()
 }
 
-fn read_discovery(store: &mut Store, limits: &Limits) {
-    for (path, content) in documents(store, DISCOVERY, limits) {
+fn read_discovery(store: &mut Store) {
+    for (path, content) in documents(store, DISCOVERY) {
         let Ok(document) = content else { continue };
         if let Some(entries) = document.get("resources").and_then(Value::as_array) {
             for (plural, found) in entries.iter().filter_map(ResourceType::from_discovery) {
@@ -164,8 +164,8 @@ fn read_discovery(store: &mut Store, limits: &Limits) {
     }
 }
 
-fn read_resources(store: &mut Store, limits: &Limits) {
-    for (path, content) in documents(store, RESOURCES, limits) {
+fn read_resources(store: &mut Store) {
+    for (path, content) in documents(store, RESOURCES) {
         let Some(gvr) = Gvr::from_path(&path) else {
             store.skipped.push(Skipped::new(format!("{RESOURCES}{path}.json"), "its place is that of no resource"));
             continue;
@@ -199,8 +199,8 @@ fn read_list(gvr: &Gvr, mut list: Value, store: &mut Store) -> Result<Resource, 
     Ok(resource)
 }
 
-fn read_tables(store: &mut Store, limits: &Limits) {
-    for (path, content) in documents(store, TABLES, limits) {
+fn read_tables(store: &mut Store) {
+    for (path, content) in documents(store, TABLES) {
         let (Some(gvr), Ok(table)) = (Gvr::from_path(&path), content) else { continue };
         if let Some(resource) = store.resources.get_mut(&gvr) {
             resource.table = Some(table.into());

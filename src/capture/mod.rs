@@ -27,10 +27,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use error::Error;
+pub use layout::hexadecimal;
 pub use store::Kind;
 pub use tree::Limits;
 pub use writer::{Cut, WriteOptions, Written, write};
 
+use crate::clock::Clock;
+use crate::cluster::{Cluster, Settings, Source};
 use crate::report::Skipped;
 
 /// A recorded cluster, opened read-only. Clones share the recording; the last one removes what was unpacked.
@@ -64,6 +67,23 @@ impl Capture {
     /// The recorded cluster's identity: the uid of its namespace `kube-system`, where that is recorded.
     pub fn cluster_id(&self) -> Option<&str> {
         self.store.cluster_id.as_deref()
+    }
+
+    /// Bytes of its files: what an archive takes of the disk once it is unpacked.
+    pub fn total_bytes(&self) -> u64 {
+        self.store.tree.total_bytes()
+    }
+
+    /// Bytes of the documents that it keeps in memory, where they take several times as much.
+    pub fn documents_bytes(&self) -> u64 {
+        self.store.tree.documents_bytes()
+    }
+
+    /// The recording as a cluster. Its clock stands at the time of the recording.
+    pub fn cluster(&self, id: String, name: String, settings: Settings) -> Cluster {
+        let clock = self.recorded_at().map_or(Clock::System, Clock::Fixed);
+        let source = Source::Recording { name, skipped: self.skipped().to_vec() };
+        Cluster::new(self.client(), id, source, clock, settings)
     }
 
     /// What the recording lacks, and why.

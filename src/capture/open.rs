@@ -8,6 +8,16 @@ use super::{Error, bug_report, layout, unpack, yaml};
 use crate::report::Skipped;
 
 pub(super) fn open(path: &Path, limits: &Limits) -> Result<Store, Error> {
+    let mut store = read(path, limits)?;
+    // Documents that there was no time for are missing.
+    if limits.is_late() {
+        return Err(Error::TooSlow { path: path.into() });
+    }
+    store.finish();
+    Ok(store)
+}
+
+fn read(path: &Path, limits: &Limits) -> Result<Store, Error> {
     let metadata = match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(Error::NotFound { path: path.into() });
@@ -17,7 +27,7 @@ pub(super) fn open(path: &Path, limits: &Limits) -> Result<Store, Error> {
     let tree = if metadata.is_dir() {
         FileTree::folder(path, limits, None)?
     } else {
-        let tree = FileTree::single(path, metadata.len())?;
+        let tree = FileTree::single(path, metadata.len(), limits)?;
         let start = tree.start(512).map_err(Error::io("read", path))?;
         let named = path.to_string_lossy().to_lowercase();
         let (gzip, tar) = (unpack::is_gzip(&start), unpack::is_tar(&start));
@@ -29,29 +39,24 @@ pub(super) fn open(path: &Path, limits: &Limits) -> Result<Store, Error> {
                 let why = "its name is that of an archive, its content is not".into();
                 return Err(Error::NotACapture { path: path.into(), why });
             }
-            return yaml::load(tree, path, limits).map(finished);
+            return yaml::load(tree, path);
         }
         unpack::unpack(path, gzip, limits)?
     };
-    load(tree, path, limits).map(finished)
+    load(tree, path)
 }
 
-fn load(tree: FileTree, path: &Path, limits: &Limits) -> Result<Store, Error> {
+fn load(tree: FileTree, path: &Path) -> Result<Store, Error> {
     let known = |tree: &FileTree| layout::is_own(tree) || bug_report::is_bug_report(tree);
     let tree = if known(&tree) { tree } else { tree.without_top_folder() };
     let ignored = tree.ignored.iter().map(|what| Skipped::new(what.clone(), "left out")).collect::<Vec<_>>();
     let mut store = if layout::is_own(&tree) {
-        layout::load(tree, path, limits)?
+        layout::load(tree, path)?
     } else if bug_report::is_bug_report(&tree) {
-        bug_report::load(tree, limits)
+        bug_report::load(tree)
     } else {
-        yaml::load(tree, path, limits)?
+        yaml::load(tree, path)?
     };
     store.skipped.extend(ignored);
     Ok(store)
-}
-
-fn finished(mut store: Store) -> Store {
-    store.finish();
-    store
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use tempfile::TempDir;
 
@@ -19,11 +21,21 @@ pub struct Limits {
     pub file_bytes: u64,
     /// Bytes of one file that is read into memory as a whole (a list of objects, a YAML file).
     pub document_bytes: u64,
+    /// Bytes of all such files together: what a recording takes of the memory grows with them.
+    pub documents_bytes: u64,
     pub files: u64,
     /// How many times larger than the archive its content may be, once it is past 64 MiB.
     pub ratio: u64,
     /// Where archives are unpacked; the system's folder for temporary files by default.
     pub temporary_folder: Option<PathBuf>,
+    /// When opening is given up; it looks at the time between files and blocks, not inside of a document.
+    pub deadline: Option<Instant>,
+}
+
+impl Limits {
+    pub(super) fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
 }
 
 impl Default for Limits {
@@ -32,9 +44,11 @@ impl Default for Limits {
             total_bytes: 4 << 30,
             file_bytes: 1 << 30,
             document_bytes: 512 << 20,
+            documents_bytes: 2 << 30,
             files: 200_000,
             ratio: 100,
             temporary_folder: None,
+            deadline: None,
         }
     }
 }
@@ -48,6 +62,9 @@ pub(super) struct FileTree {
     files: BTreeMap<String, u64>,
     /// Symbolic links and the like, which are never followed.
     pub(super) ignored: Vec<String>,
+    limits: Limits,
+    /// Bytes of the documents that were read.
+    documents: AtomicU64,
     /// Holds what was unpacked, until the recording is dropped.
     _unpacked: Option<TempDir>,
 }
@@ -55,7 +72,7 @@ pub(super) struct FileTree {
 impl FileTree {
     /// A folder and everything below it.
     pub(super) fn folder(root: &Path, limits: &Limits, unpacked: Option<TempDir>) -> Result<Self, Error> {
-        let mut tree = Self { root: root.into(), files: BTreeMap::new(), ignored: Vec::new(), _unpacked: unpacked };
+        let mut tree = Self::new(root, BTreeMap::new(), limits, unpacked);
         let mut total = 0_u64;
         let mut open = vec![(root.to_path_buf(), String::new(), 0)];
         while let Some((folder, prefix, depth)) = open.pop() {
@@ -92,12 +109,23 @@ impl FileTree {
     }
 
     /// One file.
-    pub(super) fn single(path: &Path, length: u64) -> Result<Self, Error> {
+    pub(super) fn single(path: &Path, length: u64, limits: &Limits) -> Result<Self, Error> {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
             return Err(Error::NotFound { path: path.into() });
         };
         let files = BTreeMap::from([(name.to_owned(), length)]);
-        Ok(Self { root: folder.into(), files, ignored: Vec::new(), _unpacked: None })
+        Ok(Self::new(folder, files, limits, None))
+    }
+
+    fn new(root: &Path, files: BTreeMap<String, u64>, limits: &Limits, unpacked: Option<TempDir>) -> Self {
+        Self {
+            root: root.into(),
+            files,
+            ignored: Vec::new(),
+            limits: limits.clone(),
+            documents: AtomicU64::new(0),
+            _unpacked: unpacked,
+        }
     }
 
     /// The same without the one folder that holds everything, as archives often have.
@@ -127,10 +155,6 @@ impl FileTree {
             .take_while(move |path| path.starts_with(prefix))
     }
 
-    pub(super) fn size(&self, path: &str) -> Option<u64> {
-        self.files.get(path).copied()
-    }
-
     pub(super) fn contains(&self, path: &str) -> bool {
         self.files.contains_key(path)
     }
@@ -145,6 +169,33 @@ impl FileTree {
         let mut content = Vec::new();
         self.reader(path)?.read_to_end(&mut content)?;
         Ok(content)
+    }
+
+    /// A file that is kept in memory as a whole, if the limits allow it; else why not.
+    pub(super) fn document(&self, path: &str) -> Result<Vec<u8>, String> {
+        let size = self.files.get(path).copied().unwrap_or_default();
+        if size > self.limits.document_bytes {
+            return Err(format!("larger than the limit of {} bytes", self.limits.document_bytes));
+        }
+        if self.limits.is_late() {
+            return Err("there was no time left to read it".to_owned());
+        }
+        if self.documents.fetch_add(size, Ordering::Relaxed) + size > self.limits.documents_bytes {
+            self.documents.fetch_sub(size, Ordering::Relaxed);
+            let limit = self.limits.documents_bytes;
+            return Err(format!("with it, the documents would be larger than the limit of {limit} bytes together"));
+        }
+        self.read(path).map_err(|error| format!("cannot be read: {error}"))
+    }
+
+    /// Bytes of the documents that were read.
+    pub(super) fn documents_bytes(&self) -> u64 {
+        self.documents.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of all files.
+    pub(super) fn total_bytes(&self) -> u64 {
+        self.files.values().sum()
     }
 
     /// The file as a stream, never longer than it was when the recording was opened.

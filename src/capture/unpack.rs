@@ -206,6 +206,9 @@ impl Unpacking<'_> {
                 Err(error) => return Err(self.damaged(format!("it cannot be decompressed: {error}"))),
             }
         }
+        if self.limits.is_late() {
+            return Err(Error::TooSlow { path: self.path.into() });
+        }
         self.read += length as u64;
         if self.read > self.allowed {
             let what = if self.allowed < self.limits.total_bytes {

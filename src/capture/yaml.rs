@@ -5,26 +5,21 @@ use std::path::Path;
 use super::Error;
 use super::collect::Objects;
 use super::store::{Gvr, Kind, Resource, Store};
-use super::tree::{FileTree, Limits};
+use super::tree::FileTree;
 use crate::report::Skipped;
 
-pub(super) fn load(tree: FileTree, path: &Path, limits: &Limits) -> Result<Store, Error> {
+pub(super) fn load(tree: FileTree, path: &Path) -> Result<Store, Error> {
     let single = path.is_file();
     let mut objects = Objects::default();
-    for (file, size) in tree.files() {
+    for (file, _) in tree.files() {
         let known = [".yaml", ".yml", ".json"].iter().any(|ending| file.ends_with(ending));
         // Other files beside, such as a README, are no part of it; a file that was named is.
         if !known && !single {
             continue;
         }
-        if size > limits.document_bytes {
-            let why = format!("larger than the limit of {} bytes", limits.document_bytes);
-            objects.skipped.push(Skipped::new(file, why));
-            continue;
-        }
-        match tree.read(file) {
+        match tree.document(file) {
             Ok(content) => drop(objects.read(file, &content)),
-            Err(error) => objects.skipped.push(Skipped::new(file, format!("cannot be read: {error}"))),
+            Err(why) => objects.skipped.push(Skipped::new(file, why)),
         }
     }
     if objects.is_empty() {

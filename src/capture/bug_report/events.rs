@@ -12,7 +12,7 @@ pub(super) fn add(store: &mut Store) {
         return;
     }
     let Some(recorded_at) = store.recorded_at else { return };
-    let Ok(content) = store.tree.read("cluster/events") else { return };
+    let Ok(content) = store.tree.document("cluster/events") else { return };
     let content = String::from_utf8_lossy(&content);
     let mut lines = content.lines();
     let Some(columns) = lines.next().and_then(Columns::of) else { return };

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::api::{has_previous, own_time};
 use super::collect::Objects;
 use super::store::{Gvr, Kind, LogFile, LogPart, Resource, Store, text};
-use super::tree::{FileTree, Limits};
+use super::tree::FileTree;
 use super::types;
 use crate::report::Skipped;
 
@@ -46,9 +46,9 @@ pub(super) fn is_bug_report(tree: &FileTree) -> bool {
     [NAMESPACED, CLUSTER_WIDE, CUSTOM, "bug-report.log"].iter().any(|file| tree.contains(file))
 }
 
-pub(super) fn load(tree: FileTree, limits: &Limits) -> Store {
+pub(super) fn load(tree: FileTree) -> Store {
     let mut objects = Objects::default();
-    let read = |objects: &mut Objects, file: &str| read_objects(&tree, objects, file, limits);
+    let read = |objects: &mut Objects, file: &str| read_objects(&tree, objects, file);
     let namespaced = read(&mut objects, NAMESPACED);
     let cluster_wide = read(&mut objects, CLUSTER_WIDE);
     let custom = read(&mut objects, CUSTOM);
@@ -56,7 +56,7 @@ pub(super) fn load(tree: FileTree, limits: &Limits) -> Store {
         read(&mut objects, file);
     }
     // A table, unless the Secrets' data was asked for.
-    if tree.read_end("cluster/secrets", u64::MAX).is_ok_and(|content| content.starts_with(b"apiVersion:")) {
+    if begins_as_yaml(&tree, "cluster/secrets") {
         read(&mut objects, "cluster/secrets");
     }
     let mut store = Store::new(Kind::BugReport, tree);
@@ -79,20 +79,23 @@ pub(super) fn load(tree: FileTree, limits: &Limits) -> Store {
 }
 
 /// True when the file is there and all of it could be read.
-fn read_objects(tree: &FileTree, objects: &mut Objects, file: &str, limits: &Limits) -> bool {
-    let Some(size) = tree.size(file) else { return false };
-    if size > limits.document_bytes {
-        let why = format!("larger than the limit of {} bytes", limits.document_bytes);
-        objects.skipped.push(Skipped::new(file, why));
+fn read_objects(tree: &FileTree, objects: &mut Objects, file: &str) -> bool {
+    if !tree.contains(file) {
         return false;
     }
-    match tree.read(file) {
+    match tree.document(file) {
         Ok(content) => objects.read(file, &content),
-        Err(error) => {
-            objects.skipped.push(Skipped::new(file, format!("cannot be read: {error}")));
+        Err(why) => {
+            objects.skipped.push(Skipped::new(file, why));
             false
         }
     }
+}
+
+fn begins_as_yaml(tree: &FileTree, file: &str) -> bool {
+    const START: &[u8] = b"apiVersion:";
+    let mut start = [0; START.len()];
+    tree.reader(file).is_ok_and(|mut file| std::io::Read::read_exact(&mut file, &mut start).is_ok()) && start == START
 }
 
 fn add_asked(store: &mut Store, asked: &[(&str, &str, &str)]) {
@@ -119,7 +122,7 @@ fn add_custom(store: &mut Store) {
 
 /// From what `kubectl version` printed.
 fn version(tree: &FileTree) -> Option<Value> {
-    let content = String::from_utf8(tree.read("cluster/kubectl-version").ok()?).ok()?;
+    let content = String::from_utf8(tree.document("cluster/kubectl-version").ok()?).ok()?;
     let version = content.lines().find_map(|line| line.strip_prefix("Server Version: "))?.trim();
     let mut numbers = version.trim_start_matches('v').split('.');
     let (major, minor) = (numbers.next()?, numbers.next()?);
