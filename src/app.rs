@@ -11,6 +11,7 @@ use crate::{
     errors::Catalogue,
     history::History,
     telemetry::Metrics,
+    uploads::Uploads,
 };
 
 /// The running service.
@@ -20,6 +21,8 @@ pub struct App {
     pub authority: Authority,
     pub identify: Identify,
     pub history: History,
+    /// Captures that callers sent.
+    pub uploads: Uploads,
     pub catalogue: Arc<Catalogue>,
     pub metrics: Metrics,
     pub limits: Limits,

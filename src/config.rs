@@ -102,12 +102,52 @@ pub struct Serve {
     #[arg(long, env = "MESHTRIAGE_KEEP_RUNS", value_name = "COUNT", default_value_t = 10_000)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     pub keep_runs: u64,
+    #[command(flatten)]
+    pub captures: CapturesArgs,
     /// What to log, as `tracing` filters: `info`, `meshtriage=debug`.
     #[arg(long, env = "MESHTRIAGE_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
     /// How to log.
     #[arg(long, env = "MESHTRIAGE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
+}
+
+/// Captures that callers upload.
+#[derive(Debug, Clone, Args)]
+pub struct CapturesArgs {
+    /// Folder for uploaded captures; replicas must share it. Default: `captures` beside the SQLite file, else a folder for
+    /// temporary files.
+    #[arg(long, env = "MESHTRIAGE_CAPTURES_DIR", value_name = "DIR")]
+    pub captures_dir: Option<PathBuf>,
+    /// Uploaded captures are deleted when they are older than this.
+    #[arg(long, env = "MESHTRIAGE_CAPTURES_KEEP", value_name = "DAYS", default_value_t = 7)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub captures_keep: u32,
+    /// Largest upload, in MiB.
+    #[arg(long, env = "MESHTRIAGE_CAPTURES_UPLOAD_MIB", value_name = "MIB", default_value_t = 256)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub captures_upload_mib: u32,
+    /// What a capture may unpack to, in MiB; twice as much is unpacked at once. Of its JSON and YAML, an eighth of this is
+    /// read, and takes some eight times its size in memory.
+    #[arg(long, env = "MESHTRIAGE_CAPTURES_UNPACKED_MIB", value_name = "MIB", default_value_t = 1024)]
+    #[arg(value_parser = clap::value_parser!(u32).range(8..=65536))]
+    pub captures_unpacked_mib: u32,
+    /// Captures that are kept.
+    #[arg(long, env = "MESHTRIAGE_CAPTURES_COUNT", value_name = "COUNT", default_value_t = 100)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub captures_count: u16,
+    /// Size of all captures that are kept, in MiB.
+    #[arg(long, env = "MESHTRIAGE_CAPTURES_TOTAL_MIB", value_name = "MIB", default_value_t = 2048)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
+    pub captures_total_mib: u32,
+    /// Captures that are kept for one caller.
+    #[arg(long, env = "MESHTRIAGE_CAPTURES_CALLER_COUNT", value_name = "COUNT", default_value_t = 25)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub captures_caller_count: u16,
+    /// Size of the captures that are kept for one caller, in MiB.
+    #[arg(long, env = "MESHTRIAGE_CAPTURES_CALLER_MIB", value_name = "MIB", default_value_t = 1024)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
+    pub captures_caller_mib: u32,
 }
 
 /// How callers are told apart.

@@ -18,6 +18,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// How long open requests may take after the signal to stop.
 const GRACE: Duration = Duration::from_secs(20);
 const RETENTION_EVERY: Duration = Duration::from_hours(1);
+/// Captures that nobody uses take memory.
+const TEND_EVERY: Duration = Duration::from_mins(1);
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -74,8 +76,10 @@ async fn run_server(serve: &Serve) -> anyhow::Result<()> {
         tracing::info!(%address, "listening on {address}");
     }
     let retention = tokio::spawn(retain(Arc::clone(&app)));
+    let tending = tokio::spawn(tend(Arc::clone(&app)));
     api::serve(listener, api::router(Arc::clone(&app)), signal(), GRACE).await;
     retention.abort();
+    tending.abort();
     app.history.close().await;
     Ok(())
 }
@@ -103,6 +107,19 @@ async fn retain(app: Arc<App>) {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "deleted {count} old runs"),
             Err(error) => tracing::warn!("old runs were not deleted: {}", meshtriage::cluster::chain(&error)),
+        }
+    }
+}
+
+/// Deletes captures that have expired and what was left behind, and closes those that nobody uses: now and every minute.
+async fn tend(app: Arc<App>) {
+    let mut ticks = tokio::time::interval(TEND_EVERY);
+    loop {
+        ticks.tick().await;
+        match app.uploads.tend().await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "deleted {count} captures that had expired"),
+            Err(error) => tracing::warn!("old captures were not deleted: {}", meshtriage::cluster::chain(&error)),
         }
     }
 }

@@ -19,10 +19,11 @@ use crate::{
     capture::{self, Capture},
     clock::Clock,
     cluster::{Cluster, Resource, Settings, Source},
-    config::{AuthMode, ClusterArgs, Serve},
+    config::{AuthMode, CapturesArgs, ClusterArgs, Serve},
     errors::Catalogue,
     history::{History, TIME_LIMIT},
     telemetry::Metrics,
+    uploads::{self, Folder, Uploads},
 };
 
 /// The recording that comes with the program.
@@ -104,8 +105,10 @@ pub async fn app(serve: &Serve) -> anyhow::Result<App> {
     let identify = identify(serve, &cluster)?;
     let history = History::open(&serve.database_url, TIME_LIMIT).context("--database-url")?;
     let (catalogue, notes) = catalogue(serve.errors_dir.as_deref())?;
+    let uploads = uploads(serve, &cluster)?;
     Ok(App {
         clock: Clock::System,
+        uploads,
         authority: Authority::new(cluster.own_client().clone()),
         cluster,
         identify,
@@ -122,6 +125,46 @@ pub async fn app(serve: &Serve) -> anyhow::Result<App> {
         actions_enabled: serve.enable_actions,
         notes,
     })
+}
+
+fn uploads(serve: &Serve, cluster: &Cluster) -> anyhow::Result<Uploads> {
+    let args = &serve.captures;
+    let folder = match (&args.captures_dir, folder_of_database(&serve.database_url)) {
+        (Some(folder), _) => Folder::at(folder),
+        (None, Some(folder)) => Folder::at(folder.join("captures")),
+        // Nothing of the history outlives the process either.
+        (None, None) if serve.database_url.starts_with("sqlite:") => {
+            Folder::temporary().context("cannot make a folder for captures: give --captures-dir")?
+        }
+        (None, None) => {
+            tracing::warn!("uploaded captures stay on this replica: give --captures-dir if there are several");
+            Folder::lasting_temporary()
+        }
+    };
+    // A capture has a control plane of its own, wherever this cluster has its.
+    let settings = Settings { istio_namespace: None, ..cluster.settings().clone() };
+    Ok(Uploads::new(folder, limits_of_uploads(args), Clock::System, settings))
+}
+
+/// The folder of a SQLite file.
+fn folder_of_database(url: &str) -> Option<PathBuf> {
+    let file = url.strip_prefix("sqlite:")?.trim_start_matches("//");
+    let file = file.split('?').next().filter(|file| *file != ":memory:")?;
+    Path::new(file).parent().map(Path::to_path_buf)
+}
+
+fn limits_of_uploads(args: &CapturesArgs) -> uploads::Limits {
+    let bytes = |mebibytes: u32| u64::from(mebibytes) << 20;
+    uploads::Limits {
+        upload_bytes: bytes(args.captures_upload_mib),
+        unpacked_bytes: bytes(args.captures_unpacked_mib),
+        kept: args.captures_count.into(),
+        kept_bytes: bytes(args.captures_total_mib),
+        kept_per_caller: args.captures_caller_count.into(),
+        kept_per_caller_bytes: bytes(args.captures_caller_mib),
+        keep: Duration::from_hours(u64::from(args.captures_keep) * 24),
+        ..uploads::Limits::default()
+    }
 }
 
 fn identify(serve: &Serve, cluster: &Cluster) -> anyhow::Result<Identify> {

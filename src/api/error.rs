@@ -12,7 +12,7 @@ use utoipa::{
     openapi::{ContentBuilder, Ref, RefOr, Response as ApiResponse, ResponseBuilder},
 };
 
-use crate::{auth, cluster, history, runs, steps::Invalid};
+use crate::{auth, capture, cluster, history, runs, steps::Invalid, uploads};
 
 pub(super) type ApiResult<T> = Result<T, ApiError>;
 
@@ -80,10 +80,26 @@ kinds! {
         "The service reads a recorded cluster, which cannot be changed.";
     NOT_RECORDED = "not_recorded", CONFLICT, "Not in this recording", false,
         "The service reads a recorded cluster, and what was asked for was not recorded.";
+    CAPTURES_FULL = "captures_full", CONFLICT, "No room for a capture", false,
+        "Captures are kept up to a number and a size, for each caller and in all. Delete some, or wait until they expire.";
+    NOT_A_CAPTURE = "not_a_capture", UNPROCESSABLE_ENTITY, "Not a recording", false,
+        "What was uploaded is neither our own archive, nor one of `istioctl bug-report`, nor YAML with Kubernetes objects.";
+    CAPTURE_TRUNCATED = "capture_truncated", UNPROCESSABLE_ENTITY, "The archive was cut", false,
+        "The uploaded archive ends too early. Make it again, and compare its size.";
+    CAPTURE_DAMAGED = "capture_damaged", UNPROCESSABLE_ENTITY, "The archive is damaged", false,
+        "The uploaded archive cannot be read. Make it again.";
+    CAPTURE_UNSAFE = "capture_unsafe", UNPROCESSABLE_ENTITY, "The archive is not safe", false,
+        "The uploaded archive has an entry that leads out of it, or that is no plain file. Pack plain files only.";
+    CAPTURE_TOO_LARGE = "capture_too_large", UNPROCESSABLE_ENTITY, "The recording is too large", false,
+        "What the uploaded archive unpacks to is larger than the service allows, or takes too long to open.";
+    UPLOAD_TIMED_OUT = "upload_timed_out", REQUEST_TIMEOUT, "Upload timed out", true,
+        "The body stopped coming, or took too long as a whole.";
+    STORAGE_FULL = "storage_full", INSUFFICIENT_STORAGE, "Disk full", true,
+        "The service's disk has no room left. Somebody must make room.";
     PAYLOAD_TOO_LARGE = "payload_too_large", PAYLOAD_TOO_LARGE, "Payload too large", false,
         "The body is larger than this path accepts.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", false,
-        "Send the body as `application/json`.";
+        "Send the body as the media type that the path asks for, mostly `application/json`.";
     VALIDATION_FAILED = "validation_failed", UNPROCESSABLE_ENTITY, "Validation failed", false,
         "One or more inputs are wrong; `errors` says which and why.";
     INTERNAL = "internal", INTERNAL_SERVER_ERROR, "Internal error", false,
@@ -195,6 +211,38 @@ impl From<auth::Denied> for ApiError {
 impl From<history::Error> for ApiError {
     fn from(error: history::Error) -> Self {
         Self::new(HISTORY_UNAVAILABLE, cluster::chain(&error))
+    }
+}
+
+impl From<uploads::Error> for ApiError {
+    fn from(error: uploads::Error) -> Self {
+        use capture::Error as Refused;
+        use uploads::Error;
+        let kind = match &error {
+            Error::NotFound => NOT_FOUND,
+            Error::Full { .. } => CAPTURES_FULL,
+            Error::Busy => OVERLOADED,
+            Error::TooLarge { .. } => PAYLOAD_TOO_LARGE,
+            Error::Stalled(_) | Error::TooLong(_) => UPLOAD_TIMED_OUT,
+            Error::Broken(_) | Error::WrongLength { .. } => INVALID_REQUEST,
+            Error::Refused(refused) => match **refused {
+                Refused::NotACapture { .. } => NOT_A_CAPTURE,
+                Refused::Truncated { .. } => CAPTURE_TRUNCATED,
+                Refused::Damaged { .. } => CAPTURE_DAMAGED,
+                Refused::UnsafePath { .. } => CAPTURE_UNSAFE,
+                Refused::TooLarge { .. } | Refused::TooSlow { .. } => CAPTURE_TOO_LARGE,
+                Refused::NotFound { .. } => NOT_FOUND,
+                Refused::Io { .. } | Refused::Cluster { .. } => INTERNAL,
+            },
+            Error::Io { source, .. } => {
+                // The path is for whoever runs the service.
+                tracing::error!("captures: {}", cluster::chain(&error));
+                let full = [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded];
+                let kind = if full.contains(&source.kind()) { STORAGE_FULL } else { INTERNAL };
+                return Self::new(kind, kind.about);
+            }
+        };
+        Self::new(kind, error.to_string())
     }
 }
 

@@ -81,14 +81,30 @@ fn credential(parts: &Parts) -> Option<&str> {
 pub(super) struct StepParams {
     /// Form of the answer: `json`, `text`, `yaml`, `markdown`, `sarif` or `junit`. Without it, `Accept` decides.
     format: Option<Format>,
+    /// Id of an uploaded capture (`POST /v1/captures`) to answer from, instead of from the cluster.
+    #[param(value_type = Option<uuid::Uuid>)]
+    capture: Option<String>,
     /// `json` sends problems as `application/json`, for clients that read nothing else.
     errors: Option<String>,
 }
 
-/// The query of a step: its inputs, and the form of the answer.
+/// Parameters of every step that changes the cluster. It cannot be carried out in a capture.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "documents the parameters that `StepQuery` reads")]
+pub(super) struct ActionParams {
+    /// Form of the answer: `json`, `text`, `yaml`, `markdown`, `sarif` or `junit`. Without it, `Accept` decides.
+    format: Option<Format>,
+    /// `json` sends problems as `application/json`, for clients that read nothing else.
+    errors: Option<String>,
+}
+
+/// The query of a step: its inputs, where it reads, and the form of the answer.
 #[derive(Debug)]
 pub(super) struct StepQuery {
     pub(super) pairs: Vec<(String, String)>,
+    /// Id of an uploaded capture, as it was given.
+    pub(super) capture: Option<String>,
     pub(super) format: Format,
 }
 
@@ -103,10 +119,22 @@ impl StepQuery {
         Inputs::Pairs(self.pairs)
     }
 
-    /// The format, where the inputs stand in the body and the query holds nothing else.
-    pub(super) fn only_format(self) -> Result<Format, ApiError> {
+    /// The format of a step that changes the cluster: no capture can be named. Its inputs stand in the body.
+    pub(super) fn of_action(self) -> Result<Format, ApiError> {
+        if self.capture.is_some() {
+            return Err(ApiError::new(
+                error::CAPTURE_IS_READ_ONLY,
+                "a capture cannot be changed: leave `capture` out, and the step is carried out in the cluster",
+            ));
+        }
+        self.no_inputs()?;
+        Ok(self.format)
+    }
+
+    /// Refuses inputs in the query, where they stand in the body.
+    pub(super) fn no_inputs(&self) -> Result<(), ApiError> {
         match self.pairs.first() {
-            None => Ok(self.format),
+            None => Ok(()),
             Some((name, _)) => {
                 Err(vec![Invalid::new(name, "unknown_field", "is no query parameter here; inputs go into the body")]
                     .into())
@@ -114,8 +142,11 @@ impl StepQuery {
         }
     }
 
-    /// Reads the query as a structure, where it is not for a step.
-    pub(super) fn read<T: DeserializeOwned>(self) -> Result<T, ApiError> {
+    /// Reads the query as a structure. A capture is one of its fields, unless it was taken before.
+    pub(super) fn read<T: DeserializeOwned>(mut self) -> Result<T, ApiError> {
+        if let Some(capture) = self.capture.take() {
+            self.pairs.push(("capture".to_owned(), capture));
+        }
         Ok(self.inputs().read()?)
     }
 }
@@ -127,7 +158,7 @@ impl<S: Send + Sync> FromRequestParts<S> for StepQuery {
         let query = parts.uri.query().unwrap_or_default();
         check_encoding(query)?;
         let mut pairs = Vec::new();
-        let mut format = accepted(parts);
+        let (mut capture, mut format) = (None, accepted(parts));
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             match name.as_ref() {
                 "format" => {
@@ -137,10 +168,15 @@ impl<S: Send + Sync> FromRequestParts<S> for StepQuery {
                     })?;
                 }
                 "errors" => {}
+                "capture" => {
+                    if capture.replace(value.into_owned()).is_some() {
+                        return Err(vec![Invalid::new("capture", "type", "may be given only once")].into());
+                    }
+                }
                 _ => pairs.push((name.into_owned(), value.into_owned())),
             }
         }
-        Ok(Self { pairs, format })
+        Ok(Self { pairs, capture, format })
     }
 }
 

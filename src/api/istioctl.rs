@@ -42,7 +42,7 @@ async fn analyze(state: AppState, Caller(caller): Caller, query: StepQuery) -> A
 async fn analyze_files(
     state: AppState,
     Caller(caller): Caller,
-    query: StepQuery,
+    mut query: StepQuery,
     request: Request,
 ) -> ApiResult<Response> {
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -50,10 +50,10 @@ async fn analyze_files(
     let bytes = Bytes::from_request(request, &state).await.map_err(|error| body_error(&error))?;
     let text = String::from_utf8(bytes.to_vec())
         .map_err(|error| ApiError::new(error::INVALID_REQUEST, format!("the body is not UTF-8: {error}")))?;
-    let format = query.format;
+    let (format, capture) = (query.format, query.capture.take());
     let input: AnalyzeInput = match media.as_str() {
         "application/json" => {
-            query.only_format()?;
+            query.no_inputs()?;
             let value = serde_json::from_str(&text)
                 .map_err(|error| ApiError::new(error::INVALID_REQUEST, format!("the body is not JSON: {error}")))?;
             Inputs::Json(value).read()?
@@ -69,5 +69,6 @@ async fn analyze_files(
         }
     };
     let prepared = steps::prepared::<steps::Analyze>(input)?;
-    state.answer_prepared(prepared.as_ref(), &caller, format).await
+    let place = state.place(&caller, capture.as_deref()).await?;
+    state.answer_prepared(prepared.as_ref(), &place, format).await
 }

@@ -6,7 +6,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     AppState,
     error::{ApiError, ApiResult},
-    extract::{Caller, JsonBody, PathOf, StepParams, StepQuery},
+    extract::{ActionParams, Caller, JsonBody, PathOf, StepParams, StepQuery},
     follow,
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     runs::Answer,
     steps::{
         self, BouncePodData, BouncePodInput, CrdsData, CrdsInput, CustomResourcesData, CustomResourcesInput,
-        EnvoyPageData, EnvoyPageInput, Inputs, Invalid, IstiodLogsData, IstiodLogsInput, IstiodPodsData,
+        EnvoyPageData, EnvoyPageInput, Invalid, IstiodLogsData, IstiodLogsInput, IstiodPodsData,
         IstiodPodsInput, ResourceStatusData, ResourceStatusInput, RestartDeploymentData, RestartDeploymentInput,
         SidecarLogsData, SidecarLogsInput, Step as _,
     },
@@ -40,17 +40,19 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 /// are counted. `follow=true` streams the lines as server-sent events.
 #[utoipa::path(get, path = "/v1/kubectl/istiod-logs", tag = "kubectl", params(IstiodLogsInput, StepParams),
     responses((status = 200, body = Answer<IstiodLogsData>), ApiError))]
-async fn istiod_logs(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
+async fn istiod_logs(state: AppState, Caller(caller): Caller, mut query: StepQuery) -> ApiResult<Response> {
     if query.pairs.iter().any(|(name, value)| name == "follow" && (value == "true" || value == "on")) {
         if query.format != Format::Json {
             return Err(vec![Invalid::new("format", "conflict", "a followed log comes as events only")].into());
         }
+        let capture = query.capture.take();
         let input: IstiodLogsInput = query.read()?;
         let invalid = steps::IstiodLogs::check(&input);
         if !invalid.is_empty() {
             return Err(invalid.into());
         }
-        return follow::istiod_logs(&state, &caller, input).await;
+        let place = state.place(&caller, capture.as_deref()).await?;
+        return follow::istiod_logs(&state, place, input).await;
     }
     state.answer_query(&steps::IstiodLogs, &caller, query).await
 }
@@ -138,14 +140,14 @@ async fn envoy_stats_prometheus(state: AppState, Caller(caller): Caller, query: 
 /// Deletes one pod of istiod or of a gateway and waits for the replacement. A dry run unless `dry_run` is `false`; off
 /// unless actions are enabled. Refuses to take the last ready one unless forced.
 #[utoipa::path(post, path = "/v1/kubectl/bounce-pod", tag = "kubectl", request_body = BouncePodInput,
-    params(StepParams), responses((status = 200, body = Answer<BouncePodData>), ApiError))]
+    params(ActionParams), responses((status = 200, body = Answer<BouncePodData>), ApiError))]
 async fn bounce_pod(
     state: AppState,
     Caller(caller): Caller,
     query: StepQuery,
     JsonBody(body): JsonBody,
 ) -> ApiResult<Response> {
-    state.answer(&steps::BouncePod, &caller, Inputs::Json(body), query.only_format()?).await
+    state.act(&steps::BouncePod, &caller, body, query).await
 }
 
 /// Restart a Deployment
@@ -153,12 +155,12 @@ async fn bounce_pod(
 /// Rolls the pods of istiod or of a gateway, as `kubectl rollout restart` does, and waits for the new ones. A dry run
 /// unless `dry_run` is `false`; off unless actions are enabled.
 #[utoipa::path(post, path = "/v1/kubectl/restart-deployment", tag = "kubectl", request_body = RestartDeploymentInput,
-    params(StepParams), responses((status = 200, body = Answer<RestartDeploymentData>), ApiError))]
+    params(ActionParams), responses((status = 200, body = Answer<RestartDeploymentData>), ApiError))]
 async fn restart_deployment(
     state: AppState,
     Caller(caller): Caller,
     query: StepQuery,
     JsonBody(body): JsonBody,
 ) -> ApiResult<Response> {
-    state.answer(&steps::RestartDeployment, &caller, Inputs::Json(body), query.only_format()?).await
+    state.act(&steps::RestartDeployment, &caller, body, query).await
 }

@@ -1,5 +1,6 @@
 //! The HTTP API: the table of routes, and what surrounds them.
 
+mod captures;
 mod codes;
 mod error;
 mod errors;
@@ -41,7 +42,7 @@ use crate::{
     app::App,
     auth,
     report::{Format, State, Verdict},
-    runs::{execute, render},
+    runs::{Place, execute, render},
     steps::{AdminPage, AnyStep, Inputs, Invalid, Prepared, ProxyConfigKind},
 };
 
@@ -64,6 +65,7 @@ pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
         (name = "misc", description = "The guide's miscellaneous issues: what nobody looks up with one command"),
         (name = "errors", description = "Known error messages: reason and recommendation"),
         (name = "runs", description = "History of what was looked at and found"),
+        (name = "captures", description = "Recorded clusters that callers upload, for steps to read"),
         (name = "steps", description = "The catalogue of steps"),
         (name = "operations", description = "Health, metrics, and who the caller is")
     )
@@ -84,6 +86,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(errors::lookup_errors))
         .routes(routes!(runs::list_runs))
         .routes(routes!(runs::find_run, runs::delete_run))
+        .merge(captures::routes())
         .routes(routes!(steps::list_steps))
         .routes(routes!(steps::find_step))
         .routes(routes!(codes::list_codes))
@@ -98,7 +101,7 @@ fn routes() -> OpenApiRouter<AppState> {
 
 /// The OpenAPI document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let (_, document) = routes().split_for_parts();
+    let (_, document) = routes().merge(captures::upload_route()).split_for_parts();
     completed(document)
 }
 
@@ -134,12 +137,15 @@ fn document_formats(operation: &mut Operation) {
 pub fn router(app: Arc<App>) -> Router {
     let state = AppState(app);
     let timeout = state.limits.step_timeout + Duration::from_secs(5);
-    let (router, document) = routes().split_for_parts();
+    let (router, _) = routes().split_for_parts();
+    let (uploads, _) = captures::upload_route().split_for_parts();
     router
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", completed(document)))
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi()))
         .fallback(operations::no_such_path)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(TimeoutLayer::with_status_code(http::StatusCode::GATEWAY_TIMEOUT, timeout))
+        // Uploads have limits of their own.
+        .merge(uploads)
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn_with_state(state.clone(), layers::around))
@@ -147,37 +153,51 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 impl AppState {
-    /// Carries out a step whose inputs stand in the query.
+    /// Where a step reads for a caller: in the uploaded capture of that id, or in the cluster. Every step that reads
+    /// comes by here.
+    async fn place(&self, caller: &Arc<auth::Caller>, capture: Option<&str>) -> error::ApiResult<Place> {
+        let Some(capture) = capture else { return Ok(Place::own(&self.0, caller)) };
+        let id = captures::parsed(capture)?;
+        let opened = self.uploads.open(caller, id).await?;
+        Ok(Place::capture(&self.0, caller, id, opened))
+    }
+
+    /// Carries out a step that reads, whose inputs stand in the query.
     async fn answer_query(
         &self,
         step: &'static dyn AnyStep,
         caller: &Arc<auth::Caller>,
-        query: extract::StepQuery,
+        mut query: extract::StepQuery,
     ) -> error::ApiResult<Response> {
-        let format = query.format;
-        self.answer(step, caller, query.inputs(), format).await
+        let (format, capture) = (query.format, query.capture.take());
+        let prepared = step.prepare(query.inputs())?;
+        let place = self.place(caller, capture.as_deref()).await?;
+        self.answer_prepared(prepared.as_ref(), &place, format).await
     }
 
-    /// Carries out a step for a caller, and answers in the format asked for.
-    async fn answer(
+    /// Carries out a step that changes the cluster, whose inputs stand in the body.
+    async fn act(
         &self,
         step: &'static dyn AnyStep,
         caller: &Arc<auth::Caller>,
-        inputs: Inputs,
-        format: Format,
+        body: serde_json::Value,
+        query: extract::StepQuery,
     ) -> error::ApiResult<Response> {
-        let prepared = step.prepare(inputs)?;
-        self.answer_prepared(prepared.as_ref(), caller, format).await
+        let format = query.of_action()?;
+        let prepared = step.prepare(Inputs::Json(body))?;
+        self.answer_prepared(prepared.as_ref(), &Place::own(&self.0, caller), format).await
     }
+
+    /// Carries out a step in its place, and answers in the format asked for.
 
     async fn answer_prepared(
         &self,
         prepared: &dyn Prepared,
-        caller: &Arc<auth::Caller>,
+        place: &Place,
         format: Format,
     ) -> error::ApiResult<Response> {
         // A step's future is large, and would make that of every handler so.
-        let answered = Box::pin(execute(&self.0, caller, prepared, format)).await?;
+        let answered = Box::pin(execute(&self.0, place, prepared, format)).await?;
         let run = &answered.answer.run;
         let mut text = render(&answered, prepared.about().title, format);
         if text.is_empty() && format == Format::Text {

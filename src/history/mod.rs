@@ -5,6 +5,7 @@
 //! finds back to it by itself. Who may read which run is decided by the caller, who gets with each run the Kubernetes
 //! permissions it used.
 
+mod captured;
 mod connect;
 mod cursor;
 mod error;
@@ -14,6 +15,7 @@ mod retention;
 mod rows;
 mod runs;
 
+pub use captured::{capture_of, cluster_of_capture};
 pub use connect::{History, TIME_LIMIT};
 pub use cursor::Cursor;
 pub use error::{Error, Result};
@@ -41,8 +43,10 @@ pub struct Run {
 pub struct RunHeader {
     /// Version 7, so that ids are in the order in which runs were made.
     pub id: Uuid,
-    /// The cluster that was looked at; several may share a database.
-    #[serde(skip)]
+    /// The cluster that was looked at; several may share a database. As JSON it is the id of the uploaded capture that
+    /// was read instead of the cluster, where that was so.
+    #[serde(rename = "capture", serialize_with = "captured::serialize", skip_serializing_if = "captured::is_none")]
+    #[schema(value_type = Option<Uuid>)]
     pub cluster: String,
     /// For example `istioctl.analyze`.
     pub step: String,

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::Result;
+use super::captured::of_service;
 use super::connect::{Db, History, on};
 use super::rows::{storable, word};
 use crate::report::State;
@@ -22,28 +23,40 @@ pub struct Retention {
 }
 
 impl History {
-    /// Deletes the runs of a cluster that need not be kept, and says how many. What was deleted stays so when it
+    /// Deletes the runs of a cluster, and of captures that were uploaded to its service, that need not be kept, and says
+    /// how many. What was deleted stays so when it
     /// fails half-way. Several replicas may do it at once.
     pub async fn retain(&self, cluster: &str, retention: Retention) -> Result<u64> {
         let aged = match self.db {
             Db::Sqlite(_) => {
-                "delete from run where run_id in (select run_id from run \
-                 where cluster = $1 and (started_at < $2 or expires_at <= $3) limit $4)"
+                concat!(
+                    "delete from run where run_id in (select run_id from run where ",
+                    of_service!(),
+                    " and (started_at < $2 or expires_at <= $3) limit $4)"
+                )
             }
             Db::Postgres(_) => {
-                "delete from run where run_id in (select run_id from run \
-                 where cluster = $1 and (started_at < $2 or expires_at <= $3) limit $4 for update skip locked)"
+                concat!(
+                    "delete from run where run_id in (select run_id from run where ",
+                    of_service!(),
+                    " and (started_at < $2 or expires_at <= $3) limit $4 for update skip locked)"
+                )
             }
         };
         let surplus = match self.db {
             Db::Sqlite(_) => {
-                "delete from run where run_id in (select run_id from run \
-                 where cluster = $1 and (started_at, run_id) <= ($2, $3) and state not in ($4, $5) limit $6)"
+                concat!(
+                    "delete from run where run_id in (select run_id from run where ",
+                    of_service!(),
+                    " and (started_at, run_id) <= ($2, $3) and state not in ($4, $5) limit $6)"
+                )
             }
             Db::Postgres(_) => {
-                "delete from run where run_id in (select run_id from run \
-                 where cluster = $1 and (started_at, run_id) <= ($2, $3) and state not in ($4, $5) limit $6 \
-                 for update skip locked)"
+                concat!(
+                    "delete from run where run_id in (select run_id from run where ",
+                    of_service!(),
+                    " and (started_at, run_id) <= ($2, $3) and state not in ($4, $5) limit $6 for update skip locked)"
+                )
             }
         };
         let cluster = storable(cluster);
@@ -107,8 +120,11 @@ impl History {
 
     /// The newest run that is one too many.
     async fn first_beyond(&self, cluster: &str, keep: u64) -> Result<Option<(i64, String)>> {
-        const SQL: &str = "select started_at, run_id from run where cluster = $1 \
-             order by started_at desc, run_id desc limit 1 offset $2";
+        const SQL: &str = concat!(
+            "select started_at, run_id from run where ",
+            of_service!(),
+            " order by started_at desc, run_id desc limit 1 offset $2"
+        );
         let keep = i64::try_from(keep).unwrap_or(i64::MAX);
         self.limited(async {
             on!(&self.db, pool => sqlx::query_as(SQL).bind(cluster).bind(keep).fetch_optional(pool).await)

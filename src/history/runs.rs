@@ -3,6 +3,7 @@
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use super::captured::of_service;
 use super::connect::{History, on};
 use super::filter::{Statement, Value, bind_all};
 use super::rows::{HeaderRow, RunRow, storable, word};
@@ -116,11 +117,14 @@ impl History {
         rows.into_iter().map(HeaderRow::read).collect()
     }
 
-    /// One run of a cluster with its answer.
+    /// One run of a cluster, or of a capture that was uploaded to its service, with its answer.
     pub async fn run(&self, cluster: &str, id: Uuid) -> Result<Option<Run>> {
-        const SQL: &str = "select run_id, cluster, step, state, verdict, completeness, requested_by, reason, inputs, \
+        const SQL: &str = concat!(
+            "select run_id, cluster, step, state, verdict, completeness, requested_by, reason, inputs, \
              access, started_at, duration_ms, errors, warnings, infos, summary, error, namespaces, expires_at, answer \
-             from run where cluster = $1 and run_id = $2";
+             from run where run_id = $2 and ",
+            of_service!()
+        );
         let row: Option<RunRow> = self
             .limited(async {
                 on!(&self.db, pool => {

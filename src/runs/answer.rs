@@ -36,6 +36,9 @@ pub struct RunSummary {
     pub duration_ms: i64,
     /// The Kubernetes user who asked.
     pub requested_by: String,
+    /// The uploaded capture that was read instead of the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<Uuid>,
     /// Whether the run is in the history.
     pub recorded: bool,
     /// Why it is not.

@@ -1,21 +1,23 @@
 //! Runs: carries out a step for a caller, under a deadline, and records what it found.
 
 mod answer;
+mod place;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use answer::{Answer, RunLinks, RunSummary};
+pub use place::Place;
 
 use crate::{
     app::App,
     auth::{Caller, Trail},
     clock::Clock,
     cluster,
-    history::{Run, RunHeader},
+    history::{Run, RunHeader, capture_of},
     redact,
     report::{Completeness, Counts, Finding, Format, State, Verdict, fingerprint, junit, sarif, words},
     steps::{Outcome, Prepared},
@@ -47,10 +49,10 @@ pub struct Answered {
     pub printed: Option<String>,
 }
 
-/// Carries out a step for a caller and records the run.
+/// Carries out a step in its place and records the run.
 pub async fn execute(
     app: &App,
-    caller: &Arc<Caller>,
+    place: &Place,
     prepared: &dyn Prepared,
     format: Format,
 ) -> Result<Answered, Error> {
@@ -58,20 +60,20 @@ pub async fn execute(
     if about.mutating && !app.actions_enabled {
         return Err(Error::ActionsDisabled);
     }
-    let place = tokio::time::timeout(WAIT_FOR_PLACE, app.places.acquire()).await;
-    let _place = place.map_err(|_| Error::Overloaded)?.expect("the places are never closed");
-    let started = Carried::begin(about.id, caller, app.clock);
+    let turn = tokio::time::timeout(WAIT_FOR_PLACE, app.places.acquire()).await;
+    let _turn = turn.map_err(|_| Error::Overloaded)?.expect("the places are never closed");
+    let started = Carried::begin(about.id, &place.caller, app.clock);
     let trail = Trail::default();
-    let cluster = app.cluster.through(app.authority.client_for(Arc::clone(caller), trail.clone()));
+    let cluster = place.cluster(trail.clone());
     let timeout = app.limits.step_timeout;
     let result = match tokio::time::timeout(timeout, prepared.execute(&cluster, format)).await {
         Ok(result) => result.map_err(Error::from),
         Err(_) => Err(Error::TimedOut(timeout)),
     };
     match result {
-        Ok(outcome) => Ok(succeeded(app, &started, prepared, &trail, outcome).await),
+        Ok(outcome) => Ok(succeeded(app, place, &started, prepared, &trail, outcome).await),
         Err(error) => {
-            let record = started.failed(app, prepared, &trail, &cluster::chain(&error));
+            let record = started.failed(app, place, prepared, &trail, &cluster::chain(&error));
             if let Err(problem) = app.history.record(&record, &[]).await {
                 app.metrics.not_recorded();
                 let id = started.id;
@@ -92,13 +94,14 @@ pub struct Carried<'a> {
 
 async fn succeeded(
     app: &App,
+    place: &Place,
     started: &Carried<'_>,
     prepared: &dyn Prepared,
     trail: &Trail,
     outcome: Outcome,
 ) -> Answered {
-    let mut answered = started.answer(app.cluster.id(), app.clock, outcome);
-    let record = started.record(app, prepared, trail, &answered.answer);
+    let mut answered = started.answer(&place.cluster_id, app.clock, outcome);
+    let record = started.record(app, place, prepared, trail, &answered.answer);
     if let Err(problem) = app.history.record(&record, &answered.answer.findings).await {
         app.metrics.not_recorded();
         let why = cluster::chain(&problem);
@@ -164,6 +167,7 @@ impl<'a> Carried<'a> {
             started_at: self.started_at,
             duration_ms: self.elapsed_ms(clock),
             requested_by: self.caller.user.clone(),
+            capture: capture_of(cluster_id),
             recorded: true,
             not_recorded_because: None,
             links: RunLinks { itself: format!("/v1/runs/{}", self.id) },
@@ -177,8 +181,15 @@ impl<'a> Carried<'a> {
         (clock.now().as_millisecond() - self.started_at.as_millisecond()).max(0)
     }
 
-    fn record(&self, app: &App, prepared: &dyn Prepared, trail: &Trail, answer: &Answer<Value>) -> Run {
-        let mut header = self.blank(app, prepared, trail);
+    fn record(
+        &self,
+        app: &App,
+        place: &Place,
+        prepared: &dyn Prepared,
+        trail: &Trail,
+        answer: &Answer<Value>,
+    ) -> Run {
+        let mut header = self.blank(app, place, prepared, trail);
         header.state = State::Succeeded;
         header.verdict = Some(answer.run.verdict);
         header.completeness = Some(answer.run.completeness);
@@ -187,8 +198,8 @@ impl<'a> Carried<'a> {
         Run { header, answer: Some(stored(answer)) }
     }
 
-    fn failed(&self, app: &App, prepared: &dyn Prepared, trail: &Trail, why: &str) -> Run {
-        let mut header = self.blank(app, prepared, trail);
+    fn failed(&self, app: &App, place: &Place, prepared: &dyn Prepared, trail: &Trail, why: &str) -> Run {
+        let mut header = self.blank(app, place, prepared, trail);
         header.state = State::Failed;
         header.verdict = Some(Verdict::Unknown);
         why.clone_into(&mut header.summary);
@@ -196,7 +207,7 @@ impl<'a> Carried<'a> {
         Run { header, answer: None }
     }
 
-    fn blank(&self, app: &App, prepared: &dyn Prepared, trail: &Trail) -> RunHeader {
+    fn blank(&self, app: &App, place: &Place, prepared: &dyn Prepared, trail: &Trail) -> RunHeader {
         let access = trail.used();
         let mut namespaces: Vec<_> = access.iter().filter_map(|access| access.namespace.clone()).collect();
         namespaces.sort();
@@ -205,7 +216,7 @@ impl<'a> Carried<'a> {
         redact::redact_value(&mut inputs);
         RunHeader {
             id: self.id,
-            cluster: app.cluster.id().to_owned(),
+            cluster: place.cluster_id.clone(),
             step: self.step.to_owned(),
             state: State::Running,
             verdict: None,
