@@ -231,9 +231,9 @@ impl From<uploads::Error> for ApiError {
                 Refused::Damaged { .. } => CAPTURE_DAMAGED,
                 Refused::UnsafePath { .. } => CAPTURE_UNSAFE,
                 Refused::TooLarge { .. } | Refused::TooSlow { .. } => CAPTURE_TOO_LARGE,
-                Refused::NotFound { .. } => NOT_FOUND,
-                Refused::Io { .. } | Refused::Cluster { .. } => INTERNAL,
+                Refused::NotFound { .. } | Refused::Io { .. } | Refused::Cluster { .. } => INTERNAL,
             },
+            Error::Failed => INTERNAL,
             Error::Io { source, .. } => {
                 // The path is for whoever runs the service.
                 tracing::error!("captures: {}", cluster::chain(&error));

@@ -15,10 +15,9 @@ use super::{
     error::{self, ApiError, ApiResult},
 };
 use crate::{
-    auth::Trail,
+    auth::{self, Trail},
     cluster,
     redact::redact_text,
-    runs::Place,
     steps::IstiodLogsInput,
 };
 
@@ -38,11 +37,17 @@ struct FollowedLine<'a> {
     line: &'a str,
 }
 
-pub(super) async fn istiod_logs(state: &AppState, place: Place, input: IstiodLogsInput) -> ApiResult<Response> {
-    let permit = std::sync::Arc::clone(&state.followers)
+pub(super) async fn istiod_logs(
+    state: &AppState,
+    caller: &std::sync::Arc<auth::Caller>,
+    input: IstiodLogsInput,
+) -> ApiResult<Response> {
+    let place = state.0.clone();
+    let permit = std::sync::Arc::clone(&place.followers)
         .try_acquire_owned()
         .map_err(|_| ApiError::new(error::OVERLOADED, "too many logs are being followed"))?;
-    let cluster = place.cluster(Trail::default());
+    let client = state.authority.client_for(std::sync::Arc::clone(caller), Trail::default());
+    let cluster = state.cluster.through(client);
     let istiods = cluster.control_plane_of(&input.namespace, input.revision.as_deref()).await?.istiods;
     let mut streams = Vec::new();
     for istiod in istiods.into_iter().take(MAX_PODS) {
@@ -72,8 +77,8 @@ pub(super) async fn istiod_logs(state: &AppState, place: Place, input: IstiodLog
     let events = select_all(streams)
         .filter_map(|event| std::future::ready(event.map(Ok::<_, Infallible>)))
         .take_until(tokio::time::sleep(LONGEST))
-        // Both are free again when the stream is dropped.
-        .inspect(move |_| _ = (&permit, &place));
+        // The place is free again when the stream is dropped.
+        .inspect(move |_| _ = &permit);
     let alive = KeepAlive::new().interval(Duration::from_secs(15));
     Ok(Sse::new(events).keep_alive(alive).into_response())
 }

@@ -14,9 +14,9 @@ use crate::{
     runs::Answer,
     steps::{
         self, BouncePodData, BouncePodInput, CrdsData, CrdsInput, CustomResourcesData, CustomResourcesInput,
-        EnvoyPageData, EnvoyPageInput, Invalid, IstiodLogsData, IstiodLogsInput, IstiodPodsData,
-        IstiodPodsInput, ResourceStatusData, ResourceStatusInput, RestartDeploymentData, RestartDeploymentInput,
-        SidecarLogsData, SidecarLogsInput, Step as _,
+        EnvoyPageData, EnvoyPageInput, Invalid, IstiodLogsData, IstiodLogsInput, IstiodPodsData, IstiodPodsInput,
+        ResourceStatusData, ResourceStatusInput, RestartDeploymentData, RestartDeploymentInput, SidecarLogsData,
+        SidecarLogsInput, Step as _,
     },
 };
 
@@ -40,19 +40,21 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 /// are counted. `follow=true` streams the lines as server-sent events.
 #[utoipa::path(get, path = "/v1/kubectl/istiod-logs", tag = "kubectl", params(IstiodLogsInput, StepParams),
     responses((status = 200, body = Answer<IstiodLogsData>), ApiError))]
-async fn istiod_logs(state: AppState, Caller(caller): Caller, mut query: StepQuery) -> ApiResult<Response> {
+async fn istiod_logs(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
     if query.pairs.iter().any(|(name, value)| name == "follow" && (value == "true" || value == "on")) {
         if query.format != Format::Json {
             return Err(vec![Invalid::new("format", "conflict", "a followed log comes as events only")].into());
         }
-        let capture = query.capture.take();
+        if query.capture.is_some() {
+            let why = "a recorded log does not grow: leave `follow` out";
+            return Err(vec![Invalid::new("follow", "conflict", why)].into());
+        }
         let input: IstiodLogsInput = query.read()?;
         let invalid = steps::IstiodLogs::check(&input);
         if !invalid.is_empty() {
             return Err(invalid.into());
         }
-        let place = state.place(&caller, capture.as_deref()).await?;
-        return follow::istiod_logs(&state, place, input).await;
+        return follow::istiod_logs(&state, &caller, input).await;
     }
     state.answer_query(&steps::IstiodLogs, &caller, query).await
 }

@@ -50,12 +50,7 @@ pub struct Answered {
 }
 
 /// Carries out a step in its place and records the run.
-pub async fn execute(
-    app: &App,
-    place: &Place,
-    prepared: &dyn Prepared,
-    format: Format,
-) -> Result<Answered, Error> {
+pub async fn execute(app: &App, place: &Place, prepared: &dyn Prepared, format: Format) -> Result<Answered, Error> {
     let about = prepared.about();
     if about.mutating && !app.actions_enabled {
         return Err(Error::ActionsDisabled);
@@ -181,14 +176,7 @@ impl<'a> Carried<'a> {
         (clock.now().as_millisecond() - self.started_at.as_millisecond()).max(0)
     }
 
-    fn record(
-        &self,
-        app: &App,
-        place: &Place,
-        prepared: &dyn Prepared,
-        trail: &Trail,
-        answer: &Answer<Value>,
-    ) -> Run {
+    fn record(&self, app: &App, place: &Place, prepared: &dyn Prepared, trail: &Trail, answer: &Answer<Value>) -> Run {
         let mut header = self.blank(app, place, prepared, trail);
         header.state = State::Succeeded;
         header.verdict = Some(answer.run.verdict);

@@ -30,6 +30,9 @@ pub enum Error {
     Broken(String),
     #[error("the body has {received} bytes, and `Content-Length` says {announced}")]
     WrongLength { announced: u64, received: u64 },
+    /// A mistake of ours.
+    #[error("opening the capture failed; the service's log says how")]
+    Failed,
     /// The file is no capture that may be opened.
     #[error("{}", refusal(.0))]
     Refused(Arc<capture::Error>),
@@ -47,6 +50,8 @@ impl Error {
 impl From<capture::Error> for Error {
     fn from(error: capture::Error) -> Self {
         match error {
+            // It was deleted just now.
+            capture::Error::NotFound { .. } => Self::NotFound,
             capture::Error::Io { doing, path, source } => Self::io(doing, path)(source),
             other => Self::Refused(Arc::new(other)),
         }
@@ -57,9 +62,9 @@ impl From<capture::Error> for Error {
 fn refusal(error: &capture::Error) -> String {
     use capture::Error;
     match error {
-        Error::NotACapture { why, .. } => format!(
-            "this is no recording ({why}): send our own archive, an archive of `istioctl bug-report`, or YAML"
-        ),
+        Error::NotACapture { why, .. } => {
+            format!("this is no recording ({why}): send our own archive, an archive of `istioctl bug-report`, or YAML")
+        }
         Error::Truncated { .. } => {
             "the archive ends too early: it was cut while being written or copied, make it again".to_owned()
         }

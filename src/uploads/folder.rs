@@ -27,7 +27,7 @@ const ORPHANED_AFTER: Duration = Duration::from_hours(1);
 /// Where captures are kept.
 pub struct Folder {
     root: PathBuf,
-    /// In a folder that everybody may write to, one that somebody else has made is not used.
+    /// Where everybody may make folders, one that others can read is not used.
     private: bool,
     /// Removed at the end, where captures are not to be kept longer than the process.
     _temporary: Option<TempDir>,

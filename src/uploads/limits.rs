@@ -35,7 +35,7 @@ pub struct Limits {
     pub upload_time: Duration,
     /// For opening a capture.
     pub open_time: Duration,
-    /// Captures that are open at once. Their bytes together are at most twice those of one.
+    /// Captures that are open at once, two or more. Their bytes together are at most twice those of one.
     pub opened: u64,
     /// How long a step waits for others to be closed.
     pub patience: Duration,
@@ -95,7 +95,7 @@ impl Limits {
     pub(super) fn needed(&self, capture: &capture::Capture) -> u32 {
         let documents = capture.documents_bytes().saturating_mul(DOCUMENT_FACTOR);
         let bytes = mebibytes(capture.total_bytes().max(documents));
-        let share = u64::from(self.room()).div_ceil(self.opened.max(1));
+        let share = u64::from(self.room()).div_ceil(self.opened.max(2));
         bytes.max(u32::try_from(share).unwrap_or(u32::MAX)).clamp(1, self.largest())
     }
 }

@@ -131,10 +131,7 @@ impl Uploads {
         self.shared.working.get_or_try_init(begin).await
     }
 
-    async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Folder) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
+    async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Folder) -> Result<T> + Send + 'static) -> Result<T> {
         let folder = Arc::clone(&self.folder);
         match spawn_blocking(move || work(&folder)).await {
             Ok(result) => result,

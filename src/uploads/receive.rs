@@ -49,6 +49,7 @@ impl Uploads {
         let whole = timeout(limits.upload_time, self.write(offer.length, body)).await;
         let (path, file) = whole.map_err(|_| Error::TooLong(limits.upload_time))??;
 
+        self.check_quota(caller, file.bytes).await?;
         let folder = self.working().await?.folder.clone();
         let wanted = Wanted { id, name: name.clone(), file: path.to_path_buf(), folder };
         let opened = self.shared.shelf.open_file(wanted).await?;

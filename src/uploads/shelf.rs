@@ -12,6 +12,7 @@ use futures::{
     FutureExt as _,
     future::{BoxFuture, Shared},
 };
+use tempfile::TempDir;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::spawn_blocking,
@@ -40,6 +41,8 @@ pub struct Opened(Arc<Inner>);
 struct Inner {
     capture: Capture,
     cluster: Cluster,
+    /// What was unpacked. Connections to the capture may end a moment later, and need it no more.
+    _unpacked: TempDir,
     _room: OwnedSemaphorePermit,
 }
 
@@ -109,7 +112,7 @@ impl Shelf {
                 let opening = async move {
                     task.await.unwrap_or_else(|error| {
                         tracing::error!("opening capture {name:?} ended: {error}");
-                        Err(Error::Busy)
+                        Err(Error::Failed)
                     })
                 };
                 let entry = Entry { opening: opening.boxed().shared(), used: Instant::now() };
@@ -124,23 +127,24 @@ impl Shelf {
     /// Opens a file that is not on the shelf.
     pub(super) async fn open_file(&self, wanted: Wanted) -> Result<Opened> {
         let mut room = self.make_room().await?;
-        let limits = self.0.limits.of_capture(wanted.folder);
-        let bounds = self.0.limits.clone();
-        let file = wanted.file.clone();
+        let limits = self.0.limits.clone();
+        let (file, folder) = (wanted.file.clone(), wanted.folder);
         let task = spawn_blocking(move || {
-            let capture = Capture::open(&file, &limits)?;
-            let surplus = bounds.largest() - bounds.needed(&capture);
+            let unpacked = tempfile::Builder::new().prefix("opened-").tempdir_in(&folder);
+            let unpacked = unpacked.map_err(Error::io("make a folder in", folder))?;
+            let capture = Capture::open(&file, &limits.of_capture(unpacked.path().to_path_buf()))?;
+            let surplus = limits.largest() - limits.needed(&capture);
             drop(room.split(usize::try_from(surplus).unwrap_or_default()));
-            Ok::<_, CaptureError>((capture, room))
+            Ok::<_, Error>((capture, unpacked, room))
         });
         let too_slow = || CaptureError::TooSlow { path: wanted.file };
-        let (capture, room) = match tokio::time::timeout(self.0.limits.open_time + GRACE, task).await {
+        let (capture, unpacked, room) = match tokio::time::timeout(self.0.limits.open_time + GRACE, task).await {
             Ok(Ok(result)) => result?,
             Ok(Err(error)) => std::panic::resume_unwind(error.into_panic()),
             Err(_) => return Err(too_slow().into()),
         };
         let cluster = capture.cluster(wanted.id.to_string(), wanted.name, self.0.settings.clone());
-        Ok(Opened(Arc::new(Inner { capture, cluster, _room: room })))
+        Ok(Opened(Arc::new(Inner { capture, cluster, _unpacked: unpacked, _room: room })))
     }
 
     /// Puts one there that was opened already.

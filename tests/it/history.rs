@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use meshtriage::history::{Access, Cursor, Error, History, Retention, Run, RunFilter, RunHeader, TIME_LIMIT};
+use meshtriage::history::{
+    Access, Cursor, Error, History, Retention, Run, RunFilter, RunHeader, TIME_LIMIT, cluster_of_capture,
+};
 use meshtriage::report::{Code, Completeness, Counts, Finding, Severity, State, Subject, Verdict};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use tokio::net::{TcpListener, TcpStream};
@@ -306,6 +308,36 @@ async fn clusters_in_one_database_do_not_see_each_other() {
         stolen.header.cluster = CLUSTER.to_owned();
         assert!(matches!(history.record(&stolen, &[]).await, Err(Error::OtherCluster { run }) if run == id));
         assert_eq!(history.run("green", id).await.unwrap(), Some(theirs));
+    })
+    .await;
+}
+
+/// What was found in an upload is not the state of the cluster, but its service lists, reads and clears it away.
+#[tokio::test]
+async fn captures_belong_to_the_cluster_of_their_service() {
+    on_both(|history| async move {
+        let capture = Uuid::now_v7();
+        let ours = run_at(0);
+        let mut read = run_at(1);
+        read.header.cluster = cluster_of_capture(CLUSTER, capture);
+        let mut theirs = run_at(2);
+        theirs.header.cluster = cluster_of_capture("green", capture);
+        for run in [&ours, &read, &theirs] {
+            history.record(run, &findings()).await.unwrap();
+        }
+        assert_eq!(all(&history).await, [ours.header.clone()]);
+        let listed = history.runs(&read.header.cluster, &RunFilter::default(), None, 10).await.unwrap();
+        assert_eq!(listed, [read.header.clone()]);
+        assert_eq!(serde_json::to_value(&read.header).unwrap()["capture"], capture.to_string());
+        assert_eq!(serde_json::to_value(&ours.header).unwrap().get("capture"), None);
+        assert_eq!(history.run(CLUSTER, read.header.id).await.unwrap().as_ref(), Some(&read));
+        assert_eq!(history.run(CLUSTER, theirs.header.id).await.unwrap(), None);
+        let keep = |keep_at_most| Retention { now: Timestamp::MIN, older_than: Timestamp::MIN, keep_at_most };
+        assert_eq!(history.retain(CLUSTER, keep(1)).await.unwrap(), 1);
+        assert_eq!(history.run(CLUSTER, ours.header.id).await.unwrap(), None, "the older one goes");
+        let expired = Retention { now: Timestamp::MAX, older_than: Timestamp::MIN, keep_at_most: 10 };
+        assert_eq!(history.retain(CLUSTER, expired).await.unwrap(), 1);
+        assert_eq!(history.run("green", theirs.header.id).await.unwrap(), Some(theirs));
     })
     .await;
 }

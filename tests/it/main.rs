@@ -21,4 +21,5 @@ mod same;
 mod support;
 mod terminal;
 mod tidy;
+mod uploads;
 mod validation;

@@ -27,12 +27,16 @@ const BARRIERS: &[(&str, &[&str])] = &[
     ("auth", &["api", "runs", "steps", "capture", "errors", "envoy", "analyzers", "mesh"]),
     ("detectors", &["api", "runs", "steps", "cluster", "capture", "auth", "history", "errors", "envoy"]),
     ("steps", &["api", "runs", "capture", "auth", "history"]),
+    ("uploads", &["api", "runs", "steps", "history", "errors", "envoy", "analyzers", "mesh"]),
     ("capture", &["api", "runs", "steps", "auth", "history", "errors", "analyzers"]),
 ];
 
 /// Crate, and the modules that may name it.
-const CRATES: &[(&str, &[&str])] =
-    &[("axum", &["api", "capture", "main.rs"]), ("sqlx", &["history"]), ("tokio::fs", &["capture", "start.rs"])];
+const CRATES: &[(&str, &[&str])] = &[
+    ("axum", &["api", "capture", "main.rs"]),
+    ("sqlx", &["history"]),
+    ("tokio::fs", &["capture", "start.rs", "uploads"]),
+];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();

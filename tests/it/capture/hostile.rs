@@ -1,13 +1,12 @@
 //! Broken and hostile recordings are refused with a reason, and leave nothing behind.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use meshtriage::capture::{Capture, Error, Limits};
 use tar::{Builder, EntryType, Header};
 use tempfile::TempDir;
+
+use crate::support::archives::{entry, good, gzip};
 
 /// A folder for the archive, and one in which it would be unpacked.
 struct Place {
@@ -37,35 +36,6 @@ impl Place {
         assert!(!error.to_string().is_empty());
         error
     }
-}
-
-fn gzip(content: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(content).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn entry(kind: EntryType, path: &str, link: Option<&str>, content: &[u8]) -> Vec<u8> {
-    let mut header = Header::new_gnu();
-    header.set_entry_type(kind);
-    header.set_size(content.len() as u64);
-    header.set_mode(0o644);
-    // Written by hand, because the library refuses such names.
-    header.as_mut_bytes()[..path.len()].copy_from_slice(path.as_bytes());
-    if let Some(link) = link {
-        header.as_mut_bytes()[157..157 + link.len()].copy_from_slice(link.as_bytes());
-    }
-    header.set_cksum();
-    let mut bytes = header.as_bytes().to_vec();
-    bytes.extend_from_slice(content);
-    bytes.resize(bytes.len().next_multiple_of(512), 0);
-    bytes
-}
-
-/// Something small that opens.
-fn good() -> Vec<u8> {
-    let pods = br#"{"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": [{"metadata": {"name": "a", "namespace": "b"}}]}"#;
-    entry(EntryType::Regular, "cluster/resources/api/v1/pods.json", None, pods)
 }
 
 #[test]

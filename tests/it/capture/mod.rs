@@ -29,7 +29,7 @@ fn recording(name: &str) -> Capture {
 }
 
 /// A file of a recording.
-fn recorded(path: &str) -> Vec<u8> {
+pub(crate) fn recorded(path: &str) -> Vec<u8> {
     std::fs::read(shared(&format!("captures/{path}"))).unwrap()
 }
 

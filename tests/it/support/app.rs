@@ -18,6 +18,7 @@ use meshtriage::{
     history::{History, TIME_LIMIT},
     start,
     telemetry::Metrics,
+    uploads::{self, Folder, Uploads},
 };
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -66,6 +67,12 @@ pub(crate) fn app(cluster: Cluster, identify: Identify) -> App {
         cluster,
         identify,
         history: History::open("sqlite::memory:", TIME_LIMIT).unwrap(),
+        uploads: Uploads::new(
+            Folder::temporary().unwrap(),
+            uploads::Limits::default(),
+            Clock::System,
+            Settings::default(),
+        ),
         catalogue: Catalogue::builtin(),
         metrics: Metrics::default(),
         limits: Limits::default(),

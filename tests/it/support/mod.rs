@@ -1,6 +1,7 @@
 //! What tests share: where the shared data lies.
 
 pub(crate) mod app;
+pub(crate) mod archives;
 pub(crate) mod checklist;
 pub(crate) mod fake;
 pub(crate) mod lab;
