@@ -32,8 +32,10 @@ async fn proxy_status(state: AppState, Caller(caller): Caller, query: StepQuery)
 
 /// Status of one proxy
 ///
-/// The same for one pod, with the difference between what istiod would send and what its Envoy has. `pod` may also name
-/// an object with pods: `deployment%2Fcart`.
+/// The same for one pod, with the difference between what istiod would send and what its Envoy has. `pod` is istioctl's
+/// target, `[<type>/]<name>[.<namespace>]`: a pod, or the first pod, in kubectl's order for logs, of a `Deployment`
+/// (`deployment%2Fcart`), `ReplicaSet`, `StatefulSet`, `DaemonSet`, `Job`, `Service`, `ReplicationController` or a `Gateway` of the
+/// Gateway API. A namespace after the last dot counts where nothing in `namespace` has the whole name.
 #[utoipa::path(get, path = "/v1/istioctl/proxy-status/{namespace}/{pod}", tag = "istioctl",
     params(("namespace" = String, Path, max_length = 63), ("pod" = String, Path, max_length = 500),
         ("revision" = Option<String>, Query, max_length = 63), StepParams),
@@ -51,8 +53,10 @@ async fn proxy_status_of_pod(
 /// Configuration of a proxy
 ///
 /// What the Envoy of one pod has of one kind, and what is wrong in it. `format=text` is istioctl's table, with
-/// `output=json` or `output=yaml` its dump; `dump=true` adds the dump to the data. `pod` may also name an object with
-/// pods: `deployment%2Fcart`.
+/// `output=json` or `output=yaml` its dump; `dump=true` adds the dump to the data. `pod` is istioctl's target,
+/// `[<type>/]<name>[.<namespace>]`: a pod, or the first pod, in kubectl's order for logs, of a `Deployment`
+/// (`deployment%2Fcart`), `ReplicaSet`, `StatefulSet`, `DaemonSet`, `Job`, `Service`, `ReplicationController` or a `Gateway` of the
+/// Gateway API. A namespace after the last dot counts where nothing in `namespace` has the whole name.
 #[utoipa::path(get, path = "/v1/istioctl/proxy-config/{namespace}/{pod}/{kind}", tag = "istioctl",
     params(("namespace" = String, Path, max_length = 63), ("pod" = String, Path, max_length = 500),
         ("kind" = steps::ProxyConfigKind, Path), ProxyConfigInput, StepParams),

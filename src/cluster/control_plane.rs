@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::Pod;
 
-use super::{Cluster, Error, Listed, Resource, Scope};
+use super::{Cluster, Error, Listed, Resource, Scope, pod_http::ISTIOD_DEBUG};
 
 /// Labels every istiod carries, whichever way it was installed.
 const ISTIOD: &str = "app=istiod";
@@ -14,6 +14,16 @@ const USUAL_NAMESPACES: [&str; 2] = ["aks-istio-system", "istio-system"];
 pub struct Istiod {
     pub revision: String,
     pub pod: Pod,
+}
+
+impl Istiod {
+    /// The port of its monitoring and debug pages: what its annotation for Prometheus says, else the usual one
+    /// (<https://istio.io/latest/docs/ops/integrations/prometheus/>).
+    pub fn debug_port(&self) -> u16 {
+        let annotations = self.pod.metadata.annotations.as_ref();
+        let port = annotations.and_then(|annotations| annotations.get("prometheus.io/port"));
+        port.and_then(|port| port.parse().ok()).filter(|port| *port != 0).unwrap_or(ISTIOD_DEBUG)
+    }
 }
 
 /// The pods of istiod.

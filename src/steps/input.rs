@@ -180,7 +180,8 @@ pub(crate) mod check {
         }
     }
 
-    fn is_label(name: &str) -> bool {
+    /// A DNS-1123 label.
+    pub(crate) fn is_label(name: &str) -> bool {
         let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         (1..=63).contains(&name.len()) && name.chars().all(inner) && !name.starts_with('-') && !name.ends_with('-')
     }

@@ -62,6 +62,7 @@ pub use startup_race::{
     StartupRaceInput, WorkloadStart,
 };
 pub use tags::{IstioctlOutput, Tags, TagsData, TagsInput};
+pub use target::PodTarget;
 pub use verify_install::{VerifyInstall, VerifyInstallData, VerifyInstallInput};
 pub use version::{BuildInfo, IstiodBuild, MeshVersions, ProxyBuild, Version, VersionData, VersionInput};
 

@@ -19,6 +19,7 @@ mod proxy_config;
 mod resource_status;
 mod same;
 mod support;
+mod target;
 mod terminal;
 mod tidy;
 mod uploads;

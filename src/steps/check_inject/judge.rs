@@ -19,6 +19,8 @@ const MOST_DETAILS: usize = 200;
 
 pub(super) fn judge(input: &CheckInjectInput, evidence: CheckInjectEvidence) -> Judgement<CheckInjectData> {
     let CheckInjectEvidence { namespace, targets, injection, mut skipped } = evidence;
+    // The pod may have been named with its namespace, which then is the one that counts.
+    let input = &CheckInjectInput { namespace: namespace.text("/metadata/name").to_owned(), ..input.clone() };
     skipped.extend(injection.skipped.iter().cloned());
     let space = pairs(namespace.value.pointer("/metadata/labels"));
     let mut findings = Vec::new();

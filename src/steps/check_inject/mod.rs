@@ -24,6 +24,7 @@ use super::{
     },
     input::check,
     resource_status::object::Object,
+    target,
 };
 use crate::{
     cluster::{Cluster, Error, Resource, Scope},
@@ -41,9 +42,10 @@ pub struct CheckInjectInput {
     /// Namespace of the pod.
     #[param(max_length = 63)]
     pub namespace: String,
-    /// Name of a pod.
+    /// A pod, or another object with pods, as istioctl takes it: `[<type>/]<name>[.<namespace>]`, such as `cart-1` or
+    /// `statefulset/cart`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(max_length = 253)]
+    #[param(max_length = 500)]
     pub pod: Option<String>,
     /// Name of a Deployment: its pod template is looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -199,7 +201,9 @@ impl Step for CheckInject {
             .into_iter()
             .map(|found| Invalid { pointer: "/namespace".to_owned(), ..found })
             .collect();
-        invalid.extend(check::name("pod", input.pod.as_deref()));
+        if let Some(pod) = &input.pod {
+            invalid.extend(target::check("pod", pod, Some(&input.namespace)));
+        }
         invalid.extend(check::name("deployment", input.deployment.as_deref()));
         invalid.extend(check::text("labels", input.labels.as_deref(), 1000));
         if let Some(Err(why)) = input.labels.as_deref().map(labels) {
@@ -213,12 +217,16 @@ impl Step for CheckInject {
     }
 
     async fn gather(cluster: &Cluster, input: &CheckInjectInput) -> Result<CheckInjectEvidence, Error> {
-        let place = input.namespace.as_str();
+        let pod = match &input.pod {
+            Some(pod) => Some(target::find_pod(cluster, Some(&input.namespace), pod).await?),
+            None => None,
+        };
+        let place = pod.as_ref().map_or(input.namespace.as_str(), target::namespace);
         let namespace = cluster.get::<Value>(&Resource::namespaces(), None, place).await?;
         let namespace = Object::new("Namespace", namespace);
         let mut skipped = Vec::new();
-        let targets = if let Some(name) = &input.pod {
-            let pod = cluster.get::<Value>(&Resource::pods(), Some(place), name).await?;
+        let targets = if let Some(pod) = &pod {
+            let pod = serde_json::to_value(pod).expect("a pod is JSON");
             vec![Target { kind: "Pod", pod: Object::new("Pod", pod) }]
         } else if let Some(name) = &input.deployment {
             let found = cluster.get::<Value>(&Resource::deployments(), Some(place), name).await?;

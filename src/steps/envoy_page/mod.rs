@@ -97,13 +97,15 @@ pub struct EnvoyPageInput {
     #[serde(default)]
     #[param(ignore)]
     pub page: AdminPage,
-    /// Namespace of the pod.
+    /// Namespace of the pod; may be left out where `pod` ends with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(max_length = 63)]
     #[schema(max_length = 63)]
-    pub namespace: String,
-    /// The pod. Either this or `selector`.
+    pub namespace: Option<String>,
+    /// The pod, or another object with pods, as istioctl takes it: `[<type>/]<name>[.<namespace>]`, such as `cart-1`,
+    /// `deployment/cart`, `service/cart.shop`. Either this or `selector`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(max_length = 253)]
+    #[param(max_length = 500)]
     pub pod: Option<String>,
     /// Label selector; its first ready pod with a proxy is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -213,11 +215,15 @@ impl Step for EnvoyPage {
     type Data = EnvoyPageData;
 
     fn check(input: &EnvoyPageInput) -> Vec<Invalid> {
-        let mut invalid = check::namespaces("namespace", std::slice::from_ref(&input.namespace));
-        invalid.extend(check::name("pod", input.pod.as_deref()));
+        let mut invalid = check::namespaces("namespace", input.namespace.as_slice());
         invalid.extend(check::selector("selector", input.selector.as_deref()));
-        if input.pod.is_some() == input.selector.is_some() {
-            invalid.push(Invalid::new("pod", "required", "name either a pod or a selector"));
+        match (&input.pod, &input.selector) {
+            (Some(pod), None) => invalid.extend(target::check("pod", pod, input.namespace.as_deref())),
+            (None, Some(_)) if input.namespace.is_none() => {
+                invalid.push(Invalid::new("namespace", "required", "is required with a selector"));
+            }
+            (None, Some(_)) => {}
+            _ => invalid.push(Invalid::new("pod", "required", "name either a pod or a selector")),
         }
         let dump = input.page == AdminPage::ConfigDump;
         let stats = matches!(input.page, AdminPage::Stats | AdminPage::StatsPrometheus);
@@ -236,20 +242,20 @@ impl Step for EnvoyPage {
     }
 
     async fn gather(cluster: &Cluster, input: &EnvoyPageInput) -> Result<Evidence, Error> {
-        let (namespace, selector) = (&input.namespace, input.selector.as_deref());
-        let pod = target::find_pod(cluster, namespace, input.pod.as_deref(), selector).await?;
-        if target::container(&pod, PROXY).is_none() {
-            let why = format!("pod {namespace}/{} has no container {PROXY:?}, so it has no Envoy", target::name(&pod));
-            return Err(Error::Input { field: "pod", why });
-        }
-        let name = target::name(&pod).to_owned();
+        let place = input.namespace.as_deref();
+        let pod = match (&input.pod, &input.selector) {
+            (None, Some(selector)) => target::first_ready(cluster, place.unwrap_or_default(), selector).await?,
+            (pod, _) => target::find_pod(cluster, place, pod.as_deref().unwrap_or_default()).await?,
+        };
+        target::must_have_proxy(&pod)?;
+        let (namespace, name) = (target::namespace(&pod).to_owned(), target::name(&pod).to_owned());
         let limits = PodHttpLimits { max_bytes: MAX_PAGE_BYTES, ..PodHttpLimits::default() };
         let (page, url) = (input.page, input.url());
-        let response = cluster.pod_request(page.method(), namespace, &name, ENVOY_ADMIN, &url, limits).await?;
+        let response = cluster.pod_request(page.method(), &namespace, &name, ENVOY_ADMIN, &url, limits).await?;
         let (status, body) = if page == AdminPage::Ready {
             (response.status, response.body)
         } else {
-            (200, response.page(namespace, &name, ENVOY_ADMIN, &url)?)
+            (200, response.page(&namespace, &name, ENVOY_ADMIN, &url)?)
         };
         Ok(Evidence { pod, body, status, now: cluster.now() })
     }

@@ -5,8 +5,8 @@ use http::Method;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 
-use super::super::target::{self, PROXY};
-use super::{ProxyConfigInput, ProxyConfigKind, workload};
+use super::super::target;
+use super::{ProxyConfigInput, ProxyConfigKind};
 use crate::{
     cluster::{
         self, Cluster, Error, Resource,
@@ -32,15 +32,8 @@ pub struct Evidence {
 }
 
 pub(super) async fn gather(cluster: &Cluster, input: &ProxyConfigInput) -> Result<Evidence, Error> {
-    let pod = workload::find_pod(cluster, &input.namespace, &input.pod).await?;
-    if target::container(&pod, PROXY).is_none() {
-        let why = format!(
-            "pod {}/{} has no container {PROXY:?}, so it has no Envoy",
-            target::namespace(&pod),
-            target::name(&pod)
-        );
-        return Err(Error::Input { field: "pod", why });
-    }
+    let pod = target::find_pod(cluster, input.namespace.as_deref(), &input.pod).await?;
+    target::must_have_proxy(&pod)?;
     let page = page(cluster, &pod, input.kind.kind()).await?;
     let clusters = match input.kind {
         ProxyConfigKind::Listener | ProxyConfigKind::Route => {

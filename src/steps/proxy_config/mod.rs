@@ -3,7 +3,6 @@
 
 mod findings;
 mod gather;
-pub(in crate::steps) mod workload;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -27,22 +26,31 @@ pub(super) use findings::CODES;
 
 pub struct ProxyConfig;
 
-/// What of the proxy's configuration is shown.
+/// What of the proxy's configuration is shown. istioctl's other names are understood too: `clusters`, `c`, `ep` …
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProxyConfigKind {
+    #[serde(alias = "a")]
     All,
+    #[serde(alias = "b")]
     Bootstrap,
+    #[serde(alias = "clusters", alias = "c")]
     Cluster,
+    #[serde(alias = "ec")]
     Ecds,
     /// Endpoints as istiod sent them.
     Eds,
     /// Endpoints as Envoy has them now.
+    #[serde(alias = "endpoints", alias = "ep")]
     Endpoint,
+    #[serde(alias = "listeners", alias = "l")]
     Listener,
     /// Levels of Envoy's loggers.
+    #[serde(alias = "o")]
     Log,
+    #[serde(alias = "routes", alias = "r")]
     Route,
+    #[serde(alias = "secrets", alias = "s")]
     Secret,
 }
 
@@ -62,10 +70,13 @@ pub enum ProxyOutput {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ProxyConfigInput {
+    /// Namespace of the pod; may be left out where `pod` ends with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(ignore)]
     #[schema(max_length = 63)]
-    pub namespace: String,
-    /// A pod's name, or another object with pods, such as `deployment/cart`.
+    pub namespace: Option<String>,
+    /// A pod, or another object with pods, as istioctl takes it: `[<type>/]<name>[.<namespace>]`, such as `cart-1`,
+    /// `deployment/cart`, `service/cart.shop`.
     #[param(ignore)]
     #[schema(max_length = 500)]
     pub pod: String,
@@ -232,8 +243,8 @@ impl Step for ProxyConfig {
 
     fn check(input: &ProxyConfigInput) -> Vec<Invalid> {
         use ProxyConfigKind::{All, Cluster, Eds, Endpoint, Listener, Log, Route};
-        let mut invalid = check::namespaces("namespace", std::slice::from_ref(&input.namespace));
-        invalid.extend(workload::check("pod", &input.pod));
+        let mut invalid = check::namespaces("namespace", input.namespace.as_slice());
+        invalid.extend(target::check("pod", &input.pod, input.namespace.as_deref()));
         let others: [(&str, bool, &[ProxyConfigKind]); 4] = [
             ("port", input.port.is_some(), &[Cluster, Listener, Endpoint, Eds, All]),
             ("verbose", input.verbose.is_some(), &[Listener, Route, All]),

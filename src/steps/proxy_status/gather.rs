@@ -10,7 +10,6 @@ use serde_json::Value;
 
 use super::super::{
     lean_pod::LeanPod,
-    proxy_config::workload,
     target::{self, PROXY},
 };
 use super::{
@@ -21,7 +20,7 @@ use super::{
 use crate::{
     cluster::{
         self, Cluster, Error, Istiod, Listed, Resource, Scope,
-        pod_http::{ENVOY_ADMIN, ISTIOD_DEBUG, PodHttpError, PodHttpLimits},
+        pod_http::{ENVOY_ADMIN, PodHttpError, PodHttpLimits},
     },
     report::{Read, Skipped},
 };
@@ -73,9 +72,9 @@ impl Replica {
 }
 
 pub(super) async fn gather(cluster: &Cluster, input: &ProxyStatusInput) -> Result<Evidence, Error> {
-    let pod = match (&input.pod, input.namespace.first()) {
-        (Some(pod), Some(namespace)) => Some(proxy_pod(cluster, namespace, pod).await?),
-        _ => None,
+    let pod = match &input.pod {
+        Some(pod) => Some(proxy_pod(cluster, input.namespace.first().map(String::as_str), pod).await?),
+        None => None,
     };
     let control_plane = cluster.control_plane_of(&[], input.revision.as_deref()).await?;
     let now = cluster.now();
@@ -94,16 +93,15 @@ pub(super) async fn gather(cluster: &Cluster, input: &ProxyStatusInput) -> Resul
     Ok(Evidence { replicas, pods, namespaces, tags, one, skipped, now })
 }
 
-async fn proxy_pod(cluster: &Cluster, namespace: &str, pod: &str) -> Result<Pod, Error> {
-    let pod = workload::find_pod(cluster, namespace, pod).await?;
-    let why = if is_ztunnel(&pod) {
-        "a ztunnel, for which there is no diff"
-    } else if target::container(&pod, PROXY).is_none() {
-        "without a container \"istio-proxy\", so it has no Envoy"
-    } else {
-        return Ok(pod);
-    };
-    Err(Error::Input { field: "pod", why: format!("pod {namespace}/{} is {why}", target::name(&pod)) })
+async fn proxy_pod(cluster: &Cluster, namespace: Option<&str>, pod: &str) -> Result<Pod, Error> {
+    let pod = target::find_pod(cluster, namespace, pod).await?;
+    if is_ztunnel(&pod) {
+        let (namespace, name) = (target::namespace(&pod), target::name(&pod));
+        let why = format!("pod {namespace}/{name} is a ztunnel, for which there is no diff");
+        return Err(Error::Input { field: "pod", why });
+    }
+    target::must_have_proxy(&pod)?;
+    Ok(pod)
 }
 
 fn is_ztunnel(pod: &Pod) -> bool {
@@ -142,14 +140,14 @@ async fn ask(cluster: &Cluster, istiod: Istiod, now: Timestamp) -> Result<Replic
         let clients = Err(Skipped::new(what, format!("the pod is not running: {phase}")));
         return Ok(Replica { istiod, version: None, clients, down: true });
     }
-    let clients = page(cluster, &istiod.pod, "/debug/syncz", MAX_SYNCZ_BYTES).await;
+    let clients = page(cluster, &istiod, "/debug/syncz", MAX_SYNCZ_BYTES).await;
     let down = matches!(clients, Err(Error::Pod(PodHttpError::Refused { .. })));
     let what = format!("/debug/syncz of {}/{}", target::namespace(&istiod.pod), target::name(&istiod.pod));
     let clients = cluster::read(clients)?.and_then(|page| {
         syncz::clients(&page, now).map_err(|error| Skipped::new(&what, format!("the page cannot be read: {error}")))
     });
     let version = if clients.is_ok() {
-        let version = cluster::read(page(cluster, &istiod.pod, "/version", 1024).await)?;
+        let version = cluster::read(page(cluster, &istiod, "/version", 1024).await)?;
         version.ok().map(|text| String::from_utf8_lossy(&text).trim().to_owned())
     } else {
         None
@@ -157,12 +155,9 @@ async fn ask(cluster: &Cluster, istiod: Istiod, now: Timestamp) -> Result<Replic
     Ok(Replica { istiod, version, clients, down })
 }
 
-async fn page(cluster: &Cluster, istiod: &Pod, path: &str, max_bytes: usize) -> Result<Bytes, Error> {
-    let (namespace, name) = (target::namespace(istiod), target::name(istiod));
-    // The port can be moved, and the annotation for Prometheus tells it.
-    let annotations = istiod.metadata.annotations.as_ref();
-    let port = annotations.and_then(|all| all.get("prometheus.io/port")).and_then(|port| port.parse().ok());
-    let port = port.unwrap_or(ISTIOD_DEBUG);
+async fn page(cluster: &Cluster, istiod: &Istiod, path: &str, max_bytes: usize) -> Result<Bytes, Error> {
+    let (namespace, name) = (target::namespace(&istiod.pod), target::name(&istiod.pod));
+    let port = istiod.debug_port();
     let limits = PodHttpLimits { max_bytes, ..PodHttpLimits::default() };
     cluster.pod_request(Method::GET, namespace, name, port, path, limits).await?.page(namespace, name, port, path)
 }
@@ -179,7 +174,7 @@ async fn dumps(cluster: &Cluster, pod: &Pod, replicas: &[Replica]) -> Result<Rea
         return Ok(Err(Skipped::new(what, format!("istiod {} was not asked: {why}", replica.name()))));
     }
     let path = format!("/debug/config_dump?proxyID={proxy}");
-    let istiod = match cluster::read(page(cluster, &replica.istiod.pod, &path, MAX_DUMP_BYTES).await)? {
+    let istiod = match cluster::read(page(cluster, &replica.istiod, &path, MAX_DUMP_BYTES).await)? {
         Ok(dump) => dump,
         Err(skipped) => return Ok(Err(skipped)),
     };

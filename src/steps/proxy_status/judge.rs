@@ -157,8 +157,10 @@ fn unconnected(pod: &Pod) -> UnconnectedProxy {
 }
 
 fn in_place(proxy: &ProxyStatus, input: &ProxyStatusInput, pod_of: &BTreeMap<String, &Pod>) -> bool {
-    let place = input.namespace.is_empty() || input.namespace.contains(&proxy.namespace);
-    place && (input.pod.is_none() || pod_of.contains_key(&proxy.proxy))
+    match input.pod {
+        Some(_) => pod_of.contains_key(&proxy.proxy),
+        None => input.namespace.is_empty() || input.namespace.contains(&proxy.namespace),
+    }
 }
 
 fn filter_types(proxies: &mut Vec<ProxyStatus>, input: &ProxyStatusInput) {

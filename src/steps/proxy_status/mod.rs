@@ -19,11 +19,7 @@ pub use syncz::{SyncStatus, TypeStatus};
 pub use table::{ProxyStatusColumns, text};
 pub use view::{IstiodReplica, ProxyStatus, ProxyStatusData, UnconnectedProxy};
 
-use super::{
-    About, Cost, Invalid, Judgement, Permission, Step,
-    input::check,
-    proxy_config::{ProxyOutput, workload},
-};
+use super::{About, Cost, Invalid, Judgement, Permission, Step, input::check, proxy_config::ProxyOutput, target};
 use crate::{
     cluster::{Cluster, Error},
     report::Format,
@@ -48,7 +44,7 @@ pub struct ProxyStatusInput {
     #[param(max_length = 63)]
     pub revision: Option<String>,
     /// One proxy, with the difference between istiod's and its own configuration: a pod of the one namespace, or
-    /// another object with pods, such as `deployment/cart`.
+    /// another object with pods, as istioctl takes it: `[<type>/]<name>[.<namespace>]`, such as `deployment/cart`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(max_length = 500)]
     pub pod: Option<String>,
@@ -103,9 +99,9 @@ impl Step for ProxyStatusStep {
         let mut invalid = check::place(&input.namespace, input.all_namespaces);
         invalid.extend(check::name("revision", input.revision.as_deref()));
         if let Some(pod) = &input.pod {
-            invalid.extend(workload::check("pod", pod));
-            if input.namespace.len() != 1 {
-                invalid.push(Invalid::new("namespace", "required", "name the one namespace of the pod"));
+            invalid.extend(target::check("pod", pod, input.namespace.first().map(String::as_str)));
+            if input.namespace.len() > 1 {
+                invalid.push(Invalid::new("namespace", "conflict", "name the one namespace of the pod"));
             }
         }
         for (index, name) in input.types.iter().enumerate().take(20) {

@@ -44,7 +44,7 @@ pub struct SidecarLogs;
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct SidecarLogsInput {
-    /// Who calls: `namespace/pod`, `namespace/deployment/name` or `namespace/service/name`.
+    /// Who calls: `namespace/pod`, or another object with pods as `namespace/type/name`, such as `shop/deployment/cart`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(max_length = 330)]
     pub source: Option<String>,
@@ -188,11 +188,13 @@ impl Step for SidecarLogs {
         let mut skipped = Vec::new();
         let query = input.log_query();
         let source = match &input.source {
-            Some(place) => Some(read::end(cluster, place, &query, input.application, &mut skipped).await?),
+            Some(place) => Some(read::end(cluster, ("source", place), &query, input.application, &mut skipped).await?),
             None => None,
         };
         let destination = match &input.destination {
-            Some(place) => Some(read::end(cluster, place, &query, input.application, &mut skipped).await?),
+            Some(place) => {
+                Some(read::end(cluster, ("destination", place), &query, input.application, &mut skipped).await?)
+            }
             None => None,
         };
         Ok(Evidence { source, destination, skipped })

@@ -1,13 +1,10 @@
-//! Which pods an end of the connection is: a pod, or those of a Deployment or a Service.
+//! Which pods an end of the connection is: a pod, or those of a Deployment, a Service or another object with pods.
 
-use k8s_openapi::api::{
-    apps::v1::Deployment,
-    core::v1::{Pod, Service},
-};
+use k8s_openapi::api::core::v1::Pod;
 
 use crate::{
-    cluster::{Cluster, Error, Resource, Scope},
-    steps::{Invalid, input::check as checks},
+    cluster::{Cluster, Error},
+    steps::{Invalid, input::check as checks, target::PodTarget},
 };
 
 /// More pods than these are not read.
@@ -15,52 +12,30 @@ const MAX_PODS: usize = 10;
 
 pub(super) fn check(field: &str, place: Option<&str>) -> Vec<Invalid> {
     let Some(text) = place else { return Vec::new() };
-    match text.split('/').collect::<Vec<_>>().as_slice() {
-        [namespace, "deployment" | "service" | "pod", name] | [namespace, name] => {
-            checks::pod_path(field, Some(&format!("{namespace}/{name}")))
-        }
-        _ => {
-            let message = "must be namespace/pod, namespace/deployment/name or namespace/service/name";
-            vec![Invalid::new(field, "pattern", message)]
-        }
-    }
+    let Some(target) = target(text) else {
+        let message = "must be namespace/pod or namespace/type/name, such as shop/cart-1 or shop/deployment/cart";
+        return vec![Invalid::new(field, "pattern", message)];
+    };
+    let mut invalid = checks::pod_path(field, Some(&format!("{}/{}", target.namespace, target.name)));
+    invalid.extend(checks::name(field, target.kind.as_deref()));
+    invalid
+}
+
+fn target(place: &str) -> Option<PodTarget> {
+    let (kind, namespace, name) = match place.split('/').collect::<Vec<_>>().as_slice() {
+        [namespace, name] => (None, *namespace, *name),
+        [namespace, kind, name] => (Some((*kind).to_owned()), *namespace, *name),
+        _ => return None,
+    };
+    Some(PodTarget { kind, name: name.to_owned(), namespace: namespace.to_owned() })
 }
 
 /// The pods of a place, and how many there are besides those that are read.
-pub(super) async fn pods(cluster: &Cluster, place: &str) -> Result<(Vec<Pod>, usize), Error> {
-    match place.split('/').collect::<Vec<_>>().as_slice() {
-        [namespace, "deployment", name] => {
-            let deployment: Deployment = cluster.get(&Resource::deployments(), Some(namespace), name).await?;
-            let labels = deployment.spec.and_then(|spec| spec.selector.match_labels);
-            selected(cluster, namespace, labels.into_iter().flatten()).await
-        }
-        [namespace, "service", name] => {
-            let service: Service = cluster.get(&Resource::services(), Some(namespace), name).await?;
-            let labels = service.spec.and_then(|spec| spec.selector);
-            selected(cluster, namespace, labels.into_iter().flatten()).await
-        }
-        [namespace, "pod", name] | [namespace, name] => {
-            Ok((vec![cluster.get(&Resource::pods(), Some(namespace), name).await?], 0))
-        }
-        _ => Err(Error::InvalidName { kind: "place", name: place.to_owned() }),
-    }
-}
-
-async fn selected(
-    cluster: &Cluster,
-    namespace: &str,
-    labels: impl Iterator<Item = (String, String)>,
-) -> Result<(Vec<Pod>, usize), Error> {
-    let selector = labels.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(",");
-    let not_found = || Error::NotFound { what: format!("a pod for selector {selector:?} in namespace {namespace}") };
-    if selector.is_empty() {
-        return Err(not_found());
-    }
-    let scope = Scope::Namespaces(vec![namespace.to_owned()]);
-    let mut pods = cluster.list::<Pod>(&Resource::pods(), &scope, Some(&selector)).await?.items;
-    if pods.is_empty() {
-        return Err(not_found());
-    }
+pub(super) async fn pods(cluster: &Cluster, field: &'static str, place: &str) -> Result<(Vec<Pod>, usize), Error> {
+    let Some(target) = target(place) else {
+        return Err(Error::InvalidName { kind: "place", name: place.to_owned() });
+    };
+    let mut pods = target.pods(cluster, field).await?;
     let more = pods.len().saturating_sub(MAX_PODS);
     pods.truncate(MAX_PODS);
     Ok((pods, more))

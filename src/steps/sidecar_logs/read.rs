@@ -26,12 +26,12 @@ pub(super) struct ReadLog {
 
 pub(super) async fn end(
     cluster: &Cluster,
-    place: &str,
+    (field, place): (&'static str, &str),
     query: &LogQuery,
     application: bool,
     skipped: &mut Vec<Skipped>,
 ) -> Result<End, Error> {
-    let (pods, more) = place::pods(cluster, place).await?;
+    let (pods, more) = place::pods(cluster, field, place).await?;
     if more > 0 {
         skipped.push(Skipped::new(format!("{more} more pods of {place}"), "only the first ten are read"));
     }

@@ -8,7 +8,6 @@ mod tests;
 
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
-use k8s_openapi::api::core::v1::Pod;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -19,11 +18,7 @@ use super::{
     resource_status::object::Object, tags::IstioctlOutput, target,
 };
 use crate::{
-    cluster::{
-        Cluster, Error, Istiod, Resource, Scope,
-        pod_http::{ISTIOD_DEBUG, PodHttpError},
-        read,
-    },
+    cluster::{Cluster, Error, Istiod, Resource, Scope, pod_http::PodHttpError, read},
     report::{Format, Read, Skipped},
 };
 
@@ -163,7 +158,7 @@ impl Step for Version {
         let asked: Vec<Result<Replica, Error>> = stream::iter(control_plane.istiods)
             .map(|istiod| async move {
                 let (namespace, name) = (target::namespace(&istiod.pod), target::name(&istiod.pod));
-                let port = monitoring_port(&istiod.pod);
+                let port = istiod.debug_port();
                 let version = cluster.pod_page(namespace, name, port, "/version").await;
                 // Who is silent on one page would only be waited for again on the next.
                 let hangs = matches!(version, Err(Error::Pod(PodHttpError::TimedOut { .. })));
@@ -202,11 +197,4 @@ impl Step for Version {
             (Format::Json | Format::Markdown | Format::Sarif | Format::Junit, _) => None,
         }
     }
-}
-
-/// The port of istiod's monitoring and debug pages: what its annotation for Prometheus says, else the usual one.
-fn monitoring_port(pod: &Pod) -> u16 {
-    let annotations = pod.metadata.annotations.as_ref();
-    let port = annotations.and_then(|annotations| annotations.get("prometheus.io/port"));
-    port.and_then(|port| port.parse().ok()).filter(|port| *port != 0).unwrap_or(ISTIOD_DEBUG)
 }

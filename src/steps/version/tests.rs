@@ -19,15 +19,6 @@ fn answers_of_istiod_are_taken_apart() {
 }
 
 #[test]
-fn the_port_is_that_of_the_annotation() {
-    let port = |pod: Value| monitoring_port(&serde_json::from_value(pod).unwrap());
-    assert_eq!(port(json!({"metadata": {"annotations": {"prometheus.io/port": "15016"}}})), 15016);
-    for other in [json!({"metadata": {}}), json!({"metadata": {"annotations": {"prometheus.io/port": "none"}}})] {
-        assert_eq!(port(other), 15014);
-    }
-}
-
-#[test]
 fn a_replica_that_differs_is_named_by_its_component() {
     let istiod = |version: &str| IstiodBuild {
         component: "pilot".to_owned(),

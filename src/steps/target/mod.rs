@@ -1,40 +1,19 @@
-//! Which pod is meant: by name, or the first ready one of a selector; and which of its containers is the proxy.
+//! Which pod is meant, by its name, by another object that has pods, or by a selector; and which of its containers is
+//! the proxy.
+
+mod argument;
+mod resolve;
 
 use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod};
 
-use crate::{
-    cluster::{Cluster, Error, Resource, Scope},
-    report::Subject,
-};
+pub use argument::PodTarget;
+pub(crate) use argument::check;
+pub(crate) use resolve::{find_pod, first_ready};
+
+use crate::{cluster::Error, report::Subject};
 
 /// Container of Istio's proxy, in sidecars and gateways.
 pub(crate) const PROXY: &str = "istio-proxy";
-
-/// The pod of that name, or the first ready one that the selector matches, as
-/// `$(kubectl get pods --selector … --output jsonpath='{.items[0]…}')` would take it.
-pub(crate) async fn find_pod(
-    cluster: &Cluster,
-    namespace: &str,
-    pod: Option<&str>,
-    selector: Option<&str>,
-) -> Result<Pod, Error> {
-    if let Some(name) = pod {
-        return cluster.get(&Resource::pods(), Some(namespace), name).await;
-    }
-    let scope = Scope::Namespaces(vec![namespace.to_owned()]);
-    let pods = cluster.list::<Pod>(&Resource::pods(), &scope, selector).await?.items;
-    let count = pods.len();
-    let mut pods = pods.into_iter();
-    pods.find(|pod| is_ready(pod) && container(pod, PROXY).is_some()).ok_or_else(|| Error::NotFound {
-        what: match count {
-            0 => format!("a pod for selector {:?} in namespace {namespace}", selector.unwrap_or_default()),
-            _ => format!(
-                "a ready pod with a proxy among the {count} for selector {:?} in namespace {namespace}",
-                selector.unwrap_or_default()
-            ),
-        },
-    })
-}
 
 /// The container of that name, which for a native sidecar is an init container.
 pub(crate) fn container<'a>(pod: &'a Pod, name: &str) -> Option<&'a Container> {
@@ -48,6 +27,15 @@ pub(crate) fn container_status<'a>(pod: &'a Pod, name: &str) -> Option<&'a Conta
     let status = pod.status.as_ref()?;
     let all = status.container_statuses.iter().flatten().chain(status.init_container_statuses.iter().flatten());
     all.into_iter().find(|container| container.name == name)
+}
+
+/// Refuses a pod without a proxy.
+pub(crate) fn must_have_proxy(pod: &Pod) -> Result<(), Error> {
+    if container(pod, PROXY).is_some() {
+        return Ok(());
+    }
+    let why = format!("pod {}/{} has no container {PROXY:?}, so it has no Envoy", namespace(pod), name(pod));
+    Err(Error::Input { field: "pod", why })
 }
 
 /// Whether the kubelet calls the pod ready
