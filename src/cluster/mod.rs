@@ -37,6 +37,8 @@ pub struct Settings {
     pub max_answer_bytes: usize,
     /// Exchanges with pods at once.
     pub max_pod_exchanges: usize,
+    /// Of these with the pods of one node, whose kubelet carries them all.
+    pub max_node_exchanges: usize,
 }
 
 impl Default for Settings {
@@ -46,6 +48,7 @@ impl Default for Settings {
             call_timeout: Duration::from_secs(20),
             max_answer_bytes: 512 * 1024 * 1024,
             max_pod_exchanges: 256,
+            max_node_exchanges: 8,
         }
     }
 }
@@ -81,7 +84,7 @@ struct Shared {
 
 impl Cluster {
     pub fn new(client: Client, id: String, source: Source, clock: Clock, settings: Settings) -> Self {
-        let gates = pod_http::Gates::new(settings.max_pod_exchanges);
+        let gates = pod_http::Gates::new(settings.max_pod_exchanges, settings.max_node_exchanges);
         let shared = Shared { own: client.clone(), id, source, clock, settings, gates, discovery: Mutex::default() };
         Self { client, shared: Arc::new(shared) }
     }

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use self::archive::Part;
 use super::Error;
-use crate::cluster::chain;
+use crate::cluster::{chain, pod_http::Gates};
 use crate::report::Skipped;
 
 /// What to record, and how much of it.
@@ -88,6 +88,8 @@ pub async fn write(client: &kube::Client, path: &Path, options: &WriteOptions) -
     let thread = tokio::task::spawn_blocking(move || archive.run(parts));
     let recording = Recording {
         client: client.clone(),
+        // Each job asks one pod, so that the jobs at a time are the bound for pods of one node too.
+        gates: Gates::new(options.concurrency.max(1), options.concurrency.max(1)),
         options: Arc::new(options.clone()),
         folder: Arc::new(archive::folder(path)),
         parts: sender,
@@ -160,6 +162,7 @@ enum Job {
 /// What all jobs share.
 struct Recording {
     client: kube::Client,
+    gates: Gates,
     options: Arc<WriteOptions>,
     /// Where large parts wait until their size is known.
     folder: Arc<PathBuf>,

@@ -1,17 +1,18 @@
 //! Logs and pages of the pods of a mesh: istiod, gateways, workloads with a sidecar, and the cluster's DNS.
 
-use http::Method;
 use serde_json::Value;
 
-use super::super::fetch::{Failure, Place, fetch};
+use super::super::fetch::{Answer, Failure, fetch};
 use super::super::pages::{ENVOY_PAGES, istiod_file};
 use super::super::store::text;
 use super::{Recording, cut};
+use crate::cluster::pod_http::{ENVOY_ADMIN, ISTIOD_DEBUG, Place, PodHttpLimits, PodPort};
 
 /// A pod whose logs and pages are recorded.
 pub(super) struct MeshPod {
     namespace: String,
     name: String,
+    node: Option<String>,
     pub(super) containers: Vec<Container>,
     runs: bool,
     role: Role,
@@ -75,6 +76,7 @@ impl MeshPod {
         Self {
             namespace: text(pod, &["metadata", "namespace"]).to_owned(),
             name: text(pod, &["metadata", "name"]).to_owned(),
+            node: Some(text(pod, &["spec", "nodeName"]).to_owned()).filter(|node| !node.is_empty()),
             containers,
             runs: text(pod, &["status", "phase"]) == "Running",
             role,
@@ -185,6 +187,7 @@ pub(super) async fn pages(recording: &Recording, pod: &MeshPod, pages: Pages) {
     match pages {
         Pages::Istiod => istiod(recording, pod).await,
         Pages::Envoy => {
+            let mut envoy = port(recording, pod, ENVOY_ADMIN);
             let mut written = Vec::new();
             for (target, file) in ENVOY_PAGES {
                 // The dump with endpoints has everything that the other has.
@@ -193,7 +196,8 @@ pub(super) async fn pages(recording: &Recording, pod: &MeshPod, pages: Pages) {
                     continue;
                 }
                 written.push(file);
-                if !page(recording, pod, 15000, target, &format!("envoy/{}/{}/{file}", pod.namespace, pod.name)).await {
+                let file = format!("envoy/{}/{}/{file}", pod.namespace, pod.name);
+                if !page(recording, &mut envoy, target, &file).await {
                     return;
                 }
             }
@@ -204,17 +208,18 @@ pub(super) async fn pages(recording: &Recording, pod: &MeshPod, pages: Pages) {
                 (15020, "/debug/ndsz", "agent_ndsz.json"),
                 (15021, "/healthz/ready", "healthz_ready.txt"),
             ];
-            for (port, target, file) in agent {
+            for (number, target, file) in agent {
                 let file = format!("envoy/{}/{}/{file}", pod.namespace, pod.name);
-                page(recording, pod, port, target, &file).await;
+                page(recording, &mut port(recording, pod, number), target, &file).await;
             }
         }
         Pages::Ztunnel => {
             let file = format!("envoy/{}/{}/config_dump.json", pod.namespace, pod.name);
-            page(recording, pod, 15000, "/config_dump", &file).await;
+            page(recording, &mut port(recording, pod, ENVOY_ADMIN), "/config_dump", &file).await;
         }
         Pages::Dns => {
-            page(recording, pod, 9153, "/metrics", &format!("ports/{}/{}/9153/metrics", pod.namespace, pod.name)).await;
+            let file = format!("ports/{}/{}/9153/metrics", pod.namespace, pod.name);
+            page(recording, &mut port(recording, pod, 9153), "/metrics", &file).await;
         }
     }
 }
@@ -223,23 +228,24 @@ pub(super) async fn pages(recording: &Recording, pod: &MeshPod, pages: Pages) {
 async fn istiod(recording: &Recording, pod: &MeshPod) {
     let folder = format!("istiod/{}/{}", pod.namespace, pod.name);
     let file = |target: &str| format!("{folder}/{}", istiod_file(target));
-    page(recording, pod, 8080, "/ready", &file("/ready")).await;
+    page(recording, &mut port(recording, pod, 8080), "/ready", &file("/ready")).await;
     // Who is connected is read once, for the record and for what follows from it.
     let syncz = file("/debug/syncz");
-    let answer = fetch_page(recording, pod, 15014, "/debug/syncz").await;
-    let proxies = answer.as_ref().map(|(_, body)| proxies(body)).unwrap_or_default();
-    if !record(recording, pod, 15014, &syncz, answer).await {
+    let mut pages = port(recording, pod, ISTIOD_DEBUG);
+    let answer = fetch(&mut pages, "/debug/syncz", limits(recording)).await;
+    let proxies = answer.as_ref().map(|answer| proxies(&answer.body)).unwrap_or_default();
+    if !record(recording, &pages, &syncz, answer).await {
         return;
     }
     for target in ISTIOD_PAGES {
-        if !page(recording, pod, 15014, target, &file(target)).await {
+        if !page(recording, &mut pages, target, &file(target)).await {
             return;
         }
     }
     for proxy in proxies {
         for debug in ["config_dump", "sidecarz"] {
             let target = format!("/debug/{debug}?proxyID={proxy}");
-            page(recording, pod, 15014, &target, &file(&target)).await;
+            page(recording, &mut pages, &target, &file(&target)).await;
         }
     }
 }
@@ -256,38 +262,36 @@ fn proxies(syncz: &[u8]) -> Vec<String> {
     names.filter(|name| allowed(name)).map(str::to_owned).collect()
 }
 
-/// Records one page; false when the port does not answer, so that the other pages need not be tried.
-async fn page(recording: &Recording, pod: &MeshPod, port: u16, target: &str, file: &str) -> bool {
-    let answer = fetch_page(recording, pod, port, target).await;
-    record(recording, pod, port, file, answer).await
+fn port(recording: &Recording, pod: &MeshPod, port: u16) -> PodPort {
+    let place = Place { namespace: pod.namespace.clone(), pod: pod.name.clone(), node: pod.node.clone(), port };
+    PodPort::new(recording.client.clone(), recording.gates.clone(), place)
 }
 
-type PageAnswer = Result<(u16, Vec<u8>), Failure>;
+fn limits(recording: &Recording) -> PodHttpLimits {
+    PodHttpLimits { deadline: recording.options.call_timeout, max_bytes: recording.options.page_bytes }
+}
 
-async fn record(recording: &Recording, pod: &MeshPod, port: u16, file: &str, answer: PageAnswer) -> bool {
+/// Records one page; false when the port does not answer, so that the other pages need not be tried.
+async fn page(recording: &Recording, port: &mut PodPort, target: &str, file: &str) -> bool {
+    let answer = fetch(port, target, limits(recording)).await;
+    record(recording, port, file, answer).await
+}
+
+async fn record(recording: &Recording, port: &PodPort, file: &str, answer: Result<Answer, Failure>) -> bool {
     match answer {
-        Ok((200, body)) => add_page(recording, file, body).await,
-        Ok((status, body)) => {
+        Ok(Answer { status: 200, body }) => add_page(recording, file, body).await,
+        Ok(Answer { status, body }) => {
             let mut content = format!("{status}\n").into_bytes();
             content.extend_from_slice(&body);
             recording.add_text(format!("{file}.status"), content).await;
         }
         Err(Failure::Page(why)) => recording.skip(file, why),
         Err(Failure::Port(why)) => {
-            recording.skip(format!("port {port} of {}/{}", pod.namespace, pod.name), why);
+            recording.skip(port.place().to_string(), why);
             return false;
         }
     }
     true
-}
-
-async fn fetch_page(recording: &Recording, pod: &MeshPod, port: u16, target: &str) -> PageAnswer {
-    let place = Place { namespace: &pod.namespace, pod: &pod.name, port, target };
-    // Envoy lists its log levels on POST alone, and changes none without a query.
-    let method = if target == "/logging" { Method::POST } else { Method::GET };
-    let (limit, timeout) = (recording.options.page_bytes, recording.options.call_timeout);
-    let answer = fetch(&recording.client, &place, method, limit, timeout).await?;
-    Ok((answer.status, answer.body.to_vec()))
 }
 
 async fn add_page(recording: &Recording, file: &str, body: Vec<u8>) {

@@ -248,14 +248,14 @@ impl Step for EnvoyPage {
             (pod, _) => target::find_pod(cluster, place, pod.as_deref().unwrap_or_default()).await?,
         };
         target::must_have_proxy(&pod)?;
-        let (namespace, name) = (target::namespace(&pod).to_owned(), target::name(&pod).to_owned());
         let limits = PodHttpLimits { max_bytes: MAX_PAGE_BYTES, ..PodHttpLimits::default() };
         let (page, url) = (input.page, input.url());
-        let response = cluster.pod_request(page.method(), &namespace, &name, ENVOY_ADMIN, &url, limits).await?;
+        let mut envoy = cluster.pod_port(&pod, ENVOY_ADMIN);
+        let response = envoy.request(page.method(), &url, limits).await?;
         let (status, body) = if page == AdminPage::Ready {
             (response.status, response.body)
         } else {
-            (200, response.page(&namespace, &name, ENVOY_ADMIN, &url)?)
+            (200, envoy.only_200(response, &url)?)
         };
         Ok(Evidence { pod, body, status, now: cluster.now() })
     }

@@ -10,7 +10,7 @@ use super::{ProxyConfigInput, ProxyConfigKind};
 use crate::{
     cluster::{
         self, Cluster, Error, Resource,
-        pod_http::{ENVOY_ADMIN, PodHttpLimits},
+        pod_http::{ENVOY_ADMIN, PodHttpLimits, PodPort},
     },
     envoy::proxy_config::Kind,
     report::Read,
@@ -34,10 +34,11 @@ pub struct Evidence {
 pub(super) async fn gather(cluster: &Cluster, input: &ProxyConfigInput) -> Result<Evidence, Error> {
     let pod = target::find_pod(cluster, input.namespace.as_deref(), &input.pod).await?;
     target::must_have_proxy(&pod)?;
-    let page = page(cluster, &pod, input.kind.kind()).await?;
+    let mut envoy = cluster.pod_port(&pod, ENVOY_ADMIN);
+    let page = page(&mut envoy, input.kind.kind()).await?;
     let clusters = match input.kind {
         ProxyConfigKind::Listener | ProxyConfigKind::Route => {
-            Some(cluster::read(self::page(cluster, &pod, Kind::Cluster).await)?)
+            Some(cluster::read(self::page(&mut envoy, Kind::Cluster).await)?)
         }
         _ => None,
     };
@@ -48,14 +49,12 @@ pub(super) async fn gather(cluster: &Cluster, input: &ProxyConfigInput) -> Resul
     Ok(Evidence { pod, page, clusters, root, now: cluster.now() })
 }
 
-async fn page(cluster: &Cluster, pod: &Pod, kind: Kind) -> Result<Bytes, Error> {
-    let (namespace, name) = (target::namespace(pod), target::name(pod));
+async fn page(envoy: &mut PodPort, kind: Kind) -> Result<Bytes, Error> {
     // Envoy tells its log levels to a POST only; without parameters it changes none.
     let method = if kind == Kind::Log { Method::POST } else { Method::GET };
     let path = format!("/{}", kind.page());
-    let limits = PodHttpLimits::default();
-    let response = cluster.pod_request(method, namespace, name, ENVOY_ADMIN, &path, limits).await?;
-    response.page(namespace, name, ENVOY_ADMIN, &path)
+    let response = envoy.request(method, &path, PodHttpLimits::default()).await?;
+    envoy.only_200(response, &path)
 }
 
 async fn root(cluster: &Cluster, pod: &Pod) -> Result<Option<Read<String>>, Error> {

@@ -3,7 +3,6 @@
 
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
-use http::Method;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
@@ -20,7 +19,7 @@ use super::{
 use crate::{
     cluster::{
         self, Cluster, Error, Istiod, Listed, Resource, Scope,
-        pod_http::{ENVOY_ADMIN, PodHttpError, PodHttpLimits},
+        pod_http::{ENVOY_ADMIN, PodHttpError, PodHttpLimits, PodPort},
     },
     report::{Read, Skipped},
 };
@@ -79,17 +78,18 @@ pub(super) async fn gather(cluster: &Cluster, input: &ProxyStatusInput) -> Resul
     let control_plane = cluster.control_plane_of(&[], input.revision.as_deref()).await?;
     let now = cluster.now();
     let asked = stream::iter(control_plane.istiods).map(|istiod| ask(cluster, istiod, now));
-    let replicas: Vec<Result<Replica, Error>> = asked.buffered(AT_ONCE).collect().await;
-    let replicas = replicas.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let asked: Vec<Result<Asked, Error>> = asked.buffered(AT_ONCE).collect().await;
+    let mut replicas = asked.into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut skipped = control_plane.skipped;
     let (pods, namespaces, tags) = match &pod {
         Some(pod) => (Ok(vec![pod.clone()]), Ok(Vec::new()), Ok(Vec::new())),
         None => mesh(cluster, input, &mut skipped).await?,
     };
     let one = match pod {
-        Some(pod) => Some(One { dumps: dumps(cluster, &pod, &replicas).await?, pod }),
+        Some(pod) => Some(One { dumps: dumps(cluster, &pod, &mut replicas).await?, pod }),
         None => None,
     };
+    let replicas = replicas.into_iter().map(|(replica, _)| replica).collect();
     Ok(Evidence { replicas, pods, namespaces, tags, one, skipped, now })
 }
 
@@ -132,58 +132,54 @@ async fn mesh(cluster: &Cluster, input: &ProxyStatusInput, skipped: &mut Vec<Ski
     Ok((pods, cluster::read(namespaces)?.map(items), cluster::read(tags)?.map(items)))
 }
 
+/// A replica, and its port for more questions.
+type Asked = (Replica, PodPort);
+
 /// The list of one replica, and its version.
-async fn ask(cluster: &Cluster, istiod: Istiod, now: Timestamp) -> Result<Replica, Error> {
+async fn ask(cluster: &Cluster, istiod: Istiod, now: Timestamp) -> Result<Asked, Error> {
+    let mut debug = cluster.pod_port(&istiod.pod, istiod.debug_port());
     let phase = istiod.pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("Unknown");
     if phase != "Running" {
         let what = format!("istiod {}/{}", target::namespace(&istiod.pod), target::name(&istiod.pod));
         let clients = Err(Skipped::new(what, format!("the pod is not running: {phase}")));
-        return Ok(Replica { istiod, version: None, clients, down: true });
+        return Ok((Replica { istiod, version: None, clients, down: true }, debug));
     }
-    let clients = page(cluster, &istiod, "/debug/syncz", MAX_SYNCZ_BYTES).await;
+    let clients = debug.page_within("/debug/syncz", at_most(MAX_SYNCZ_BYTES)).await;
     let down = matches!(clients, Err(Error::Pod(PodHttpError::Refused { .. })));
     let what = format!("/debug/syncz of {}/{}", target::namespace(&istiod.pod), target::name(&istiod.pod));
     let clients = cluster::read(clients)?.and_then(|page| {
         syncz::clients(&page, now).map_err(|error| Skipped::new(&what, format!("the page cannot be read: {error}")))
     });
     let version = if clients.is_ok() {
-        let version = cluster::read(page(cluster, &istiod, "/version", 1024).await)?;
+        let version = cluster::read(debug.page_within("/version", at_most(1024)).await)?;
         version.ok().map(|text| String::from_utf8_lossy(&text).trim().to_owned())
     } else {
         None
     };
-    Ok(Replica { istiod, version, clients, down })
+    Ok((Replica { istiod, version, clients, down }, debug))
 }
 
-async fn page(cluster: &Cluster, istiod: &Istiod, path: &str, max_bytes: usize) -> Result<Bytes, Error> {
-    let (namespace, name) = (target::namespace(&istiod.pod), target::name(&istiod.pod));
-    let port = istiod.debug_port();
-    let limits = PodHttpLimits { max_bytes, ..PodHttpLimits::default() };
-    cluster.pod_request(Method::GET, namespace, name, port, path, limits).await?.page(namespace, name, port, path)
+fn at_most(max_bytes: usize) -> PodHttpLimits {
+    PodHttpLimits { max_bytes, ..PodHttpLimits::default() }
 }
 
 /// Both dumps of a proxy: istiod's from the replica that the proxy is connected to, as another one does not know it.
-async fn dumps(cluster: &Cluster, pod: &Pod, replicas: &[Replica]) -> Result<Read<(Bytes, Bytes)>, Error> {
+async fn dumps(cluster: &Cluster, pod: &Pod, replicas: &mut [Asked]) -> Result<Read<(Bytes, Bytes)>, Error> {
     let proxy = format!("{}.{}", target::name(pod), target::namespace(pod));
     let what = format!("istiod's configuration for {proxy}");
-    let connected = replicas.iter().filter_map(|replica| Some((replica.find(&proxy)?.last_sent(), replica)));
-    let Some((_, replica)) = connected.max_by_key(|(last_sent, _)| *last_sent) else {
+    let connected = replicas.iter_mut().filter_map(|asked| Some((asked.0.find(&proxy)?.last_sent(), asked)));
+    let Some((_, (replica, debug))) = connected.max_by_key(|(last_sent, _)| *last_sent) else {
         return Ok(Err(Skipped::new(what, "the proxy is connected to no istiod that could be asked")));
     };
     if let Err(why) = Version::may_dump(replica.version.as_deref()) {
         return Ok(Err(Skipped::new(what, format!("istiod {} was not asked: {why}", replica.name()))));
     }
     let path = format!("/debug/config_dump?proxyID={proxy}");
-    let istiod = match cluster::read(page(cluster, &replica.istiod, &path, MAX_DUMP_BYTES).await)? {
+    let istiod = match cluster::read(debug.page_within(&path, at_most(MAX_DUMP_BYTES)).await)? {
         Ok(dump) => dump,
         Err(skipped) => return Ok(Err(skipped)),
     };
-    let (namespace, name) = (target::namespace(pod), target::name(pod));
-    let limits = PodHttpLimits { max_bytes: MAX_DUMP_BYTES, ..PodHttpLimits::default() };
-    let path = "/config_dump";
-    let envoy = cluster
-        .pod_request(Method::GET, namespace, name, ENVOY_ADMIN, path, limits)
-        .await
-        .and_then(|response| response.page(namespace, name, ENVOY_ADMIN, path));
+    let mut envoy = cluster.pod_port(pod, ENVOY_ADMIN);
+    let envoy = envoy.page_within("/config_dump", at_most(MAX_DUMP_BYTES)).await;
     Ok(cluster::read(envoy)?.map(|envoy| (istiod, envoy)))
 }

@@ -15,7 +15,7 @@ pub use build::{BuildInfo, IstiodBuild, MeshVersions, ProxyBuild};
 
 use super::{
     About, Cost, Invalid, Judgement, Permission, Step, injection::read::objects, input::check,
-    resource_status::object::Object, tags::IstioctlOutput, target,
+    resource_status::object::Object, tags::IstioctlOutput,
 };
 use crate::{
     cluster::{Cluster, Error, Istiod, Resource, Scope, pod_http::PodHttpError, read},
@@ -157,15 +157,14 @@ impl Step for Version {
         let mut skipped = control_plane.skipped;
         let asked: Vec<Result<Replica, Error>> = stream::iter(control_plane.istiods)
             .map(|istiod| async move {
-                let (namespace, name) = (target::namespace(&istiod.pod), target::name(&istiod.pod));
-                let port = istiod.debug_port();
-                let version = cluster.pod_page(namespace, name, port, "/version").await;
+                let mut debug = cluster.pod_port(&istiod.pod, istiod.debug_port());
+                let version = debug.page("/version").await;
                 // Who is silent on one page would only be waited for again on the next.
                 let hangs = matches!(version, Err(Error::Pod(PodHttpError::TimedOut { .. })));
                 let version = read(version)?;
                 let syncz = match &version {
                     Err(part) if hangs => Err(part.clone()),
-                    _ => read(cluster.pod_page(namespace, name, port, "/debug/syncz").await)?,
+                    _ => read(debug.page("/debug/syncz").await)?,
                 };
                 Ok(Replica { istiod, version, syncz })
             })

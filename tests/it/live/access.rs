@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::support::{
     checklist,
     lab::{self, Lab},
+    page,
 };
 
 /// The mesh as this caller sees it through the service, which itself may do everything.
@@ -65,7 +66,7 @@ async fn other_namespaces_are_closed() {
 
     let log = cluster.log("shop", &shop, "istio-proxy", &query).await.unwrap();
     assert_eq!(log.lines().count(), 5);
-    assert!(!cluster.pod_page("shop", &shop, ENVOY_ADMIN, "/clusters").await.unwrap().is_empty());
+    assert!(!page(&cluster, "shop", &shop, ENVOY_ADMIN, "/clusters").await.unwrap().is_empty());
 
     let forbidden = |error: Error| match error {
         Error::Forbidden { why, .. } => why,
@@ -77,7 +78,7 @@ async fn other_namespaces_are_closed() {
     forbidden(cluster.get::<Pod>(&Resource::pods(), Some("bank"), &bank).await.unwrap_err());
     let why = forbidden(cluster.log("bank", &bank, "istio-proxy", &query).await.unwrap_err());
     assert!(why.contains("may not get pods/log in namespace bank"), "{why}");
-    let error = cluster.pod_page("bank", &bank, ENVOY_ADMIN, "/clusters").await.unwrap_err();
+    let error = page(&cluster, "bank", &bank, ENVOY_ADMIN, "/clusters").await.unwrap_err();
     assert!(error.to_string().contains("pods/portforward in namespace bank"), "{error}");
 }
 
@@ -90,7 +91,7 @@ async fn each_capability_is_a_permission_of_its_own() {
     assert!(cluster.get::<Pod>(&Resource::pods(), Some("shop"), &shop).await.is_ok());
     let log = cluster.log("shop", &shop, "istio-proxy", &LogQuery::default()).await;
     assert!(matches!(log, Err(Error::Forbidden { .. })), "{log:?}");
-    let page = cluster.pod_page("shop", &shop, ENVOY_ADMIN, "/clusters").await.unwrap_err();
+    let page = page(&cluster, "shop", &shop, ENVOY_ADMIN, "/clusters").await.unwrap_err();
     assert!(page.to_string().contains("portforward"), "{page}");
     let secrets = Resource::known("", "v1", "secrets", "Secret", true);
     let secrets = cluster.list::<Value>(&secrets, &Scope::Namespaces(vec!["shop".to_owned()]), None).await;

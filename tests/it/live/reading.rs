@@ -11,6 +11,7 @@ use crate::support::{
     app::recording,
     checklist,
     lab::{self, Lab},
+    page,
 };
 
 const BOTH: [Lab; 2] = [Lab::Broken, Lab::Upstream];
@@ -167,8 +168,8 @@ async fn pages_of_pods_are_the_recorded_ones() {
         let (folder, live) = pair(lab).await;
         let (namespace, pod) = checklist::proxies(&folder).await.remove(0);
         for path in ["/clusters?format=json", "/config_dump?include_eds", "/server_info", "/stats", "/ready"] {
-            let expected = folder.pod_page(&namespace, &pod, ENVOY_ADMIN, path).await.unwrap();
-            let found = live.pod_page(&namespace, &pod, ENVOY_ADMIN, path).await.unwrap();
+            let expected = page(&folder, &namespace, &pod, ENVOY_ADMIN, path).await.unwrap();
+            let found = page(&live, &namespace, &pod, ENVOY_ADMIN, path).await.unwrap();
             assert!(
                 found == expected,
                 "{lab:?} {namespace}/{pod} {path}: {} and {} bytes",
@@ -178,8 +179,8 @@ async fn pages_of_pods_are_the_recorded_ones() {
         }
         let istiod = folder.control_plane(&[]).await.unwrap().istiods.remove(0).pod.metadata;
         let (namespace, pod) = (istiod.namespace.unwrap(), istiod.name.unwrap());
-        let expected = folder.pod_page(&namespace, &pod, ISTIOD_DEBUG, "/debug/syncz").await.map_err(|e| e.to_string());
-        let found = live.pod_page(&namespace, &pod, ISTIOD_DEBUG, "/debug/syncz").await.map_err(|e| e.to_string());
+        let expected = page(&folder, &namespace, &pod, ISTIOD_DEBUG, "/debug/syncz").await.map_err(|e| e.to_string());
+        let found = page(&live, &namespace, &pod, ISTIOD_DEBUG, "/debug/syncz").await.map_err(|e| e.to_string());
         assert_eq!(found.is_ok(), expected.is_ok(), "{lab:?} {namespace}/{pod}: {found:?}");
         assert!(found == expected || found.is_err(), "{lab:?} {namespace}/{pod}");
     }
@@ -189,11 +190,11 @@ async fn pages_of_pods_are_the_recorded_ones() {
 async fn page_that_is_not_there_and_port_that_is_closed_are_told_apart() {
     let live = lab::cluster(Lab::Broken).await;
     let (namespace, pod) = checklist::proxies(&live).await.remove(0);
-    let missing = live.pod_page(&namespace, &pod, ENVOY_ADMIN, "/nothing").await.unwrap_err();
+    let missing = page(&live, &namespace, &pod, ENVOY_ADMIN, "/nothing").await.unwrap_err();
     assert!(missing.to_string().contains("answered 404"), "{missing}");
-    let closed = live.pod_page(&namespace, &pod, 9, "/").await.unwrap_err();
+    let closed = page(&live, &namespace, &pod, 9, "/").await.unwrap_err();
     assert!(closed.to_string().starts_with(&format!("port 9 of {namespace}/{pod}")), "{closed}");
-    let unknown = live.pod_page(&namespace, "no-such-pod", ENVOY_ADMIN, "/ready").await.unwrap_err();
+    let unknown = page(&live, &namespace, "no-such-pod", ENVOY_ADMIN, "/ready").await.unwrap_err();
     assert!(unknown.to_string().contains("no-such-pod"), "{unknown}");
     assert!(!closed.is_fatal() && !unknown.is_fatal());
 }

@@ -142,6 +142,6 @@ async fn killed_envoy_gives_a_clear_error() {
     let cluster = cluster(&envoy).await;
     envoy.process.kill().unwrap();
     envoy.process.wait().unwrap();
-    let error = cluster.pod_page("shop", "cart", 15000, "/config_dump").await.unwrap_err();
+    let error = super::envoy(&cluster, "cart", None).page("/config_dump").await.unwrap_err();
     assert!(error.to_string().contains("port 15000 of shop/cart"), "{error}");
 }

@@ -10,12 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::Method;
 use meshtriage::{
     auth::Identify,
     cluster::{
         Cluster, Error,
-        pod_http::{PodHttpError, PodHttpLimits},
+        pod_http::{ENVOY_ADMIN, PodHttpError, PodHttpLimits, PodPort},
     },
 };
 use tokio::{
@@ -24,6 +23,7 @@ use tokio::{
 };
 
 use crate::support::{
+    self,
     app::{TestApp, app},
     fake, say,
 };
@@ -68,9 +68,17 @@ fn limits() -> PodHttpLimits {
     PodHttpLimits { deadline: Duration::from_millis(700), max_bytes: 1024 * 1024 }
 }
 
+/// Envoy's port of a pod, on a node where it matters.
+fn envoy(cluster: &Cluster, name: &str, node: Option<&str>) -> PodPort {
+    support::port(cluster, "shop", name, node, ENVOY_ADMIN)
+}
+
 async fn ask(cluster: &Cluster, name: &str) -> Result<String, PodHttpError> {
-    let answer = cluster.pod_request(Method::GET, "shop", name, 15000, "/ready", limits()).await;
-    match answer.and_then(|answer| answer.page("shop", name, 15000, "/ready")) {
+    ask_again(&mut envoy(cluster, name, None)).await
+}
+
+async fn ask_again(port: &mut PodPort) -> Result<String, PodHttpError> {
+    match port.page_within("/ready", limits()).await {
         Ok(body) => Ok(String::from_utf8(body.to_vec()).unwrap()),
         Err(Error::Pod(error)) => Err(error),
         Err(other) => panic!("{other:?}"),
@@ -183,11 +191,11 @@ async fn slow_pods_do_not_hold_up_the_service() {
     }
 }
 
-#[tokio::test]
-async fn one_request_at_a_time_reaches_a_pods_port() {
+/// Serves all pods, each request in 20 ms; counts how many are served at once.
+async fn busy() -> (u16, Arc<AtomicUsize>) {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let counters = (Arc::clone(&now), Arc::clone(&most));
-    let busy = pod(move |mut stream| {
+    let counters = (now, Arc::clone(&most));
+    let port = pod(move |mut stream| {
         let (now, most) = counters.clone();
         async move {
             request(&mut stream).await;
@@ -196,8 +204,13 @@ async fn one_request_at_a_time_reaches_a_pods_port() {
             now.fetch_sub(1, Ordering::SeqCst);
             let _ = stream.write_all(GOOD.as_bytes()).await;
         }
-    })
-    .await;
+    });
+    (port.await, most)
+}
+
+#[tokio::test]
+async fn one_request_at_a_time_reaches_a_pods_port() {
+    let (busy, most) = busy().await;
     let cluster = fake::cluster(fake::Pods::from([("busy".to_owned(), busy)])).await;
     let asked: Vec<_> = (0..8)
         .map(|_| {
@@ -209,4 +222,97 @@ async fn one_request_at_a_time_reaches_a_pods_port() {
         assert_eq!(task.await.unwrap().unwrap(), "LIVE");
     }
     assert_eq!(most.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn few_requests_at_a_time_reach_the_pods_of_a_node() {
+    let (busy, most) = busy().await;
+    let cluster = fake::cluster((0..30).map(|index| (format!("busy-{index}"), busy)).collect()).await;
+    let asked: Vec<_> = (0..30)
+        .map(|index| {
+            let mut envoy = envoy(&cluster, &format!("busy-{index}"), Some("node-1"));
+            tokio::spawn(async move { ask_again(&mut envoy).await })
+        })
+        .collect();
+    for task in asked {
+        assert_eq!(task.await.unwrap().unwrap(), "LIVE");
+    }
+    let most = most.load(Ordering::SeqCst);
+    assert!((2..=8).contains(&most), "{most}");
+}
+
+/// Serves `requests` on each connection, as `answer` says, and then closes it; counts the connections.
+async fn closing_after(requests: usize, answer: &'static str) -> (u16, Arc<AtomicUsize>) {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&connections);
+    let port = pod(move |mut stream| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        async move {
+            for _ in 0..requests {
+                request(&mut stream).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        }
+    });
+    (port.await, connections)
+}
+
+#[tokio::test]
+async fn several_requests_take_one_connection() {
+    let (live, connections) = closing_after(100, GOOD).await;
+    let cluster = fake::cluster(fake::Pods::from([("live".to_owned(), live)])).await;
+    let mut live = envoy(&cluster, "live", None);
+    for _ in 0..10 {
+        assert_eq!(ask_again(&mut live).await.unwrap(), "LIVE");
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    // A page that will not do leaves the connection as it is.
+    let (broken, connections) = closing_after(100, "HTTP/1.1 500 No\r\ncontent-length: 2\r\n\r\nno").await;
+    let cluster = fake::cluster(fake::Pods::from([("broken".to_owned(), broken)])).await;
+    let mut broken = envoy(&cluster, "broken", None);
+    for _ in 0..3 {
+        assert!(matches!(ask_again(&mut broken).await, Err(PodHttpError::Status { status: 500, .. })));
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn connection_that_died_is_replaced() {
+    const LAST: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 4\r\n\r\nLIVE";
+    // The one says that it closes, the other does not, and the fake API server tells nobody.
+    for (answer, quick) in [(LAST, true), (GOOD, false)] {
+        let (closing, connections) = closing_after(1, answer).await;
+        let cluster = fake::cluster(fake::Pods::from([("closing".to_owned(), closing)])).await;
+        let mut closing = envoy(&cluster, "closing", None);
+        let begun = Instant::now();
+        for _ in 0..2 {
+            assert_eq!(ask_again(&mut closing).await.unwrap(), "LIVE");
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), 2);
+        assert!(!quick || begun.elapsed() < limits().deadline / 2, "{:?}", begun.elapsed());
+    }
+}
+
+/// A fresh connection that fails is an error, and no third one is tried.
+#[tokio::test]
+async fn pod_that_stops_answering_is_an_error() {
+    let served = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&served);
+    let stopping = pod(move |mut stream| {
+        let is_first = counter.fetch_add(1, Ordering::SeqCst) == 0;
+        async move {
+            request(&mut stream).await;
+            if is_first {
+                let _ = stream.write_all(GOOD.as_bytes()).await;
+            }
+        }
+    })
+    .await;
+    let cluster = fake::cluster(fake::Pods::from([("stopping".to_owned(), stopping)])).await;
+    let mut stopping = envoy(&cluster, "stopping", None);
+    assert_eq!(ask_again(&mut stopping).await.unwrap(), "LIVE");
+    let error = ask_again(&mut stopping).await.unwrap_err();
+    assert!(matches!(error, PodHttpError::CutOff { .. } | PodHttpError::TimedOut { .. }), "{error:?}");
+    assert!(error.to_string().contains("port 15000 of shop/stopping"), "{error}");
+    assert_eq!(served.load(Ordering::SeqCst), 2);
 }
