@@ -1,17 +1,26 @@
-//! How long a configuration dump of 100 MB takes, and how much memory besides the page itself.
+//! How long a configuration dump of 100 MB takes, and how much memory besides the page itself; and how long the status of
+//! 10,000 proxies takes from the pages of four replicas on, without any reading.
 
 #[path = "support/dump.rs"]
 mod dump;
+#[path = "support/syncz.rs"]
+mod syncz;
 
 use std::hint::black_box;
 use std::io::Write as _;
 
+use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use meshtriage::cluster::Istiod;
 use meshtriage::envoy::config_dump::ConfigDump;
 use meshtriage::envoy::proxy_config::{Filter, Kind, rows_of};
+use meshtriage::report::Format;
+use meshtriage::steps::{ProxyStatusInput, ProxyStatusStep, Step as _, proxy_status::Evidence};
 
 const BYTES: usize = 100_000_000;
+const PROXIES: usize = 10_000;
 
 /// The most memory that was resident since the last reset, where the system tells.
 fn peak_kib() -> Option<u64> {
@@ -59,5 +68,39 @@ fn config_dump(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, config_dump);
+/// From istiod's pages to the answer: read, judged, as data and as the table.
+fn status(pages: &[(Istiod, Bytes)], pods: &[Pod], part: Part) -> usize {
+    let input = ProxyStatusInput::default();
+    let evidence = Evidence::of_pages(pages.to_vec(), pods.to_vec(), Timestamp::UNIX_EPOCH);
+    if part == Part::Read {
+        return std::mem::size_of_val(&black_box(evidence));
+    }
+    let judgement = ProxyStatusStep::judge(&input, evidence);
+    assert_eq!((judgement.data.proxies.len(), judgement.skipped.len()), (PROXIES, 0));
+    if part == Part::Judged {
+        return judgement.findings.len();
+    }
+    let text = ProxyStatusStep::print(&input, &judgement.data, Format::Text).expect("a table");
+    text.len() + serde_json::to_value(&judgement.data).expect("JSON").as_object().map_or(0, serde_json::Map::len)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Read,
+    Judged,
+    Answered,
+}
+
+fn proxy_status(criterion: &mut Criterion) {
+    let (pages, pods) = (syncz::pages(4, PROXIES), syncz::pods(PROXIES));
+    let mut group = criterion.benchmark_group("proxy/status of 10,000 proxies");
+    group.sample_size(10);
+    group.throughput(Throughput::Bytes(pages.iter().map(|(_, page)| page.len() as u64).sum()));
+    for (name, part) in [("read", Part::Read), ("and judged", Part::Judged), ("and answered", Part::Answered)] {
+        group.bench_function(name, |bencher| bencher.iter(|| status(black_box(&pages), &pods, part)));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, config_dump, proxy_status);
 criterion_main!(benches);

@@ -4,13 +4,14 @@
 //! Both sides are config dumps; istiod answers with one of the same form.
 //! See <https://istio.io/latest/docs/ops/diagnostic-tools/proxy-cmd/>.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use similar::{Algorithm, TextDiff};
@@ -85,23 +86,24 @@ pub struct FieldChange {
     pub envoy: Option<String>,
 }
 
-/// A resource with its name.
-type Named = (String, Value);
+/// A resource as it stands in a dump. Its value is read when it is its turn, so that no tree of a whole dump is held.
+struct Resource<'a> {
+    name: String,
+    raw: &'a RawValue,
+}
+
+/// A resource of istiod and the one of Envoy of that name.
+type Pair<'a> = (Option<Resource<'a>>, Option<Resource<'a>>);
 
 /// Compares the dump of istiod with that of Envoy.
 pub fn compare(istiod: &[u8], envoy: &[u8]) -> Result<ProxyDiff, Error> {
     let (istiod, envoy) = (ConfigDump::parse(istiod)?, ConfigDump::parse(envoy)?);
     let wrapped = |field: &'static str| move |value: Value| json!({ field: value });
+    let listener = |value| json!({"activeState": {"listener": value}});
     Ok(ProxyDiff {
-        clusters: part("Clusters", "dynamicActiveClusters", clusters(&istiod)?, clusters(&envoy)?, wrapped("cluster")),
-        listeners: part(
-            "Listeners",
-            "dynamicListeners",
-            listeners(&istiod)?,
-            listeners(&envoy)?,
-            |value| json!({"activeState": {"listener": value}}),
-        ),
-        routes: part("Routes", "dynamicRouteConfigs", routes(&istiod)?, routes(&envoy)?, wrapped("routeConfig")),
+        clusters: part("Clusters", "dynamicActiveClusters", &paired(&istiod, &envoy, clusters), wrapped("cluster"))?,
+        listeners: part("Listeners", "dynamicListeners", &paired(&istiod, &envoy, listeners), listener)?,
+        routes: part("Routes", "dynamicRouteConfigs", &paired(&istiod, &envoy, routes), wrapped("routeConfig"))?,
         routes_last_loaded: routes_last_loaded(&envoy),
     })
 }
@@ -134,37 +136,71 @@ impl ProxyDiff {
     }
 }
 
-fn clusters(dump: &ConfigDump<'_>) -> Result<Vec<Named>, Error> {
-    let entries = dump.clusters.iter().flat_map(|section| &section.dynamic_active_clusters);
-    resources(entries)
+fn clusters<'a>(dump: &ConfigDump<'a>) -> Vec<Resource<'a>> {
+    resources(dump.clusters.iter().flat_map(|section| &section.dynamic_active_clusters))
 }
 
 /// The listeners in use. Those that wait, are on their way out or were refused do not count.
-fn listeners(dump: &ConfigDump<'_>) -> Result<Vec<Named>, Error> {
+fn listeners<'a>(dump: &ConfigDump<'a>) -> Vec<Resource<'a>> {
     let listeners = dump.listeners.iter().flat_map(|section| &section.dynamic_listeners);
     resources(listeners.filter_map(|listener| listener.active_state.as_ref()))
 }
 
-/// Routes, whose virtual hosts have no order of their own.
-fn routes(dump: &ConfigDump<'_>) -> Result<Vec<Named>, Error> {
-    let mut routes = resources(dump.routes.iter().flat_map(|section| &section.dynamic_route_configs))?;
-    for (_, route) in &mut routes {
-        if let Some(hosts) = route.get_mut("virtualHosts").and_then(Value::as_array_mut) {
-            hosts.sort_by(|a, b| name_of(a).cmp(name_of(b)));
-        }
-    }
-    Ok(routes)
+fn routes<'a>(dump: &ConfigDump<'a>) -> Vec<Resource<'a>> {
+    resources(dump.routes.iter().flat_map(|section| &section.dynamic_route_configs))
 }
 
-fn resources<'d, 'a: 'd>(entries: impl Iterator<Item = &'d Entry<'a>>) -> Result<Vec<Named>, Error> {
-    let raw: Vec<&RawValue> = entries.filter_map(|entry| entry.resource).collect();
-    let mut named = Vec::with_capacity(raw.len());
-    for raw in raw {
-        let value = proto_json::message(raw)?;
-        named.push((name_of(&value).to_owned(), value));
+/// Sorted by name.
+fn resources<'d, 'a: 'd>(entries: impl Iterator<Item = &'d Entry<'a>>) -> Vec<Resource<'a>> {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        name: Cow<'a, str>,
     }
-    named.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(named)
+
+    let raw = entries.filter_map(|entry| entry.resource);
+    let mut resources: Vec<_> = raw
+        .map(|raw| {
+            // What has no name is compared all the same.
+            let name =
+                serde_json::from_str(raw.get()).map_or_else(|_| String::new(), |Named { name }| name.into_owned());
+            Resource { name, raw }
+        })
+        .collect();
+    resources.sort_by(|a, b| a.name.cmp(&b.name));
+    resources
+}
+
+impl Resource<'_> {
+    fn value(&self) -> Result<Value, Error> {
+        let mut value = proto_json::message(self.raw)?;
+        // Virtual hosts of a route have no order of their own.
+        if let Some(hosts) = value.get_mut("virtualHosts").and_then(Value::as_array_mut) {
+            hosts.sort_by(|a, b| name_of(a).cmp(name_of(b)));
+        }
+        Ok(value)
+    }
+}
+
+/// The resources of both sides by name, in order.
+fn paired<'a>(
+    istiod: &ConfigDump<'a>,
+    envoy: &ConfigDump<'a>,
+    resources: impl Fn(&ConfigDump<'a>) -> Vec<Resource<'a>>,
+) -> Vec<Pair<'a>> {
+    let mut istiod = resources(istiod).into_iter().peekable();
+    let mut envoy = resources(envoy).into_iter().peekable();
+    let mut pairs = Vec::new();
+    loop {
+        let order = match (istiod.peek(), envoy.peek()) {
+            (None, None) => return pairs,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(ours), Some(theirs)) => ours.name.cmp(&theirs.name),
+        };
+        let ours = istiod.next_if(|_| order != Ordering::Greater);
+        pairs.push((ours, envoy.next_if(|_| order != Ordering::Less)));
+    }
 }
 
 fn name_of(value: &Value) -> &str {
@@ -176,67 +212,100 @@ fn routes_last_loaded(envoy: &ConfigDump<'_>) -> Option<Timestamp> {
     routes.filter_map(|entry| entry.last_updated.parse().ok()).max()
 }
 
-/// Both lists are sorted by name.
 fn part(
     name: &'static str,
     field: &str,
-    istiod: Vec<Named>,
-    envoy: Vec<Named>,
+    pairs: &[Pair<'_>],
     wrapped: impl Fn(Value) -> Value,
-) -> ProxyDiffPart {
-    let (mut before, mut after, mut changes) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut istiod, mut envoy) = (istiod.into_iter().peekable(), envoy.into_iter().peekable());
-    loop {
-        let order = match (istiod.peek(), envoy.peek()) {
-            (None, None) => break,
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (Some((ours, _)), Some((theirs, _))) => ours.cmp(theirs),
-        };
-        let ours = istiod.next_if(|_| order != Ordering::Greater);
-        let theirs = envoy.next_if(|_| order != Ordering::Less);
-        let (resource, change, fields) = match (&ours, &theirs) {
-            (Some((_, ours)), Some((_, theirs))) if ours == theirs => {
-                // One text for both, whatever order the fields came in.
-                after.push(wrapped(ours.clone()));
-                before.push(wrapped(ours.clone()));
-                continue;
-            }
-            (Some((name, ours)), Some((_, theirs))) => {
-                let mut fields = Vec::new();
-                changed_fields(ours, theirs, &mut String::new(), &mut fields);
-                (name.clone(), DiffChange::Different, fields)
-            }
-            (Some((name, _)), None) => (name.clone(), DiffChange::OnlyInIstiod, Vec::new()),
-            (None, Some((name, _))) => (name.clone(), DiffChange::OnlyInEnvoy, Vec::new()),
-            (None, None) => break,
-        };
-        changes.push(ResourceChange { resource, change, fields });
-        let theirs = theirs.map(|(_, theirs)| match &ours {
-            Some((_, ours)) => in_order_of(theirs, ours),
-            None => theirs,
-        });
-        before.extend(ours.map(|(_, ours)| wrapped(ours)));
-        after.extend(theirs.map(&wrapped));
+) -> Result<ProxyDiffPart, Error> {
+    let mut changes = Vec::new();
+    for (ours, theirs) in pairs {
+        changes.extend(change(ours.as_ref(), theirs.as_ref())?);
     }
     let matches = changes.is_empty();
-    let diff = if matches { String::new() } else { unified(name, &written(field, &before), &written(field, &after)) };
-    ProxyDiffPart { name, matches, changes, diff }
+    let diff = if matches { String::new() } else { text(name, field, pairs, wrapped)? };
+    Ok(ProxyDiffPart { name, matches, changes, diff })
 }
 
-fn written(field: &str, resources: &[Value]) -> String {
-    let section = if resources.is_empty() { json!({}) } else { json!({ field: resources }) };
-    let mut text = String::new();
-    for line in proto_json::written(&section, Format::Json).lines() {
+fn change(ours: Option<&Resource<'_>>, theirs: Option<&Resource<'_>>) -> Result<Option<ResourceChange>, Error> {
+    let (resource, change, fields) = match (ours, theirs) {
+        (Some(ours), Some(theirs)) => {
+            let mut fields = Vec::new();
+            let (before, after) = (ours.value()?, theirs.value()?);
+            if before == after {
+                return Ok(None);
+            }
+            changed_fields(&before, &after, &mut String::new(), &mut fields);
+            (&ours.name, DiffChange::Different, fields)
+        }
+        (Some(ours), None) => (&ours.name, DiffChange::OnlyInIstiod, Vec::new()),
+        (None, Some(theirs)) => (&theirs.name, DiffChange::OnlyInEnvoy, Vec::new()),
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(ResourceChange { resource: resource.clone(), change, fields }))
+}
+
+/// The unified text of a part, for which both sides are written one resource after the other.
+fn text(name: &str, field: &str, pairs: &[Pair<'_>], wrapped: impl Fn(Value) -> Value) -> Result<String, Error> {
+    let (mut before, mut after) = (Section::new(field), Section::new(field));
+    for (ours, theirs) in pairs {
+        let ours = ours.as_ref().map(Resource::value).transpose()?;
+        let theirs = theirs.as_ref().map(Resource::value).transpose()?;
+        // One text for both, whatever order the fields came in.
+        let theirs = match (&ours, theirs) {
+            (Some(ours), Some(theirs)) => Some(in_order_of(theirs, ours)),
+            (_, theirs) => theirs,
+        };
+        if let Some(ours) = ours {
+            before.push(wrapped(ours));
+        }
+        if let Some(theirs) = theirs {
+            after.push(wrapped(theirs));
+        }
+    }
+    Ok(unified(name, &before.finish(), &after.finish()))
+}
+
+/// The text of a section with the resources that were pushed.
+struct Section<'f> {
+    field: &'f str,
+    text: String,
+}
+
+impl<'f> Section<'f> {
+    fn new(field: &'f str) -> Self {
+        Self { field, text: String::new() }
+    }
+
+    fn push(&mut self, resource: Value) {
+        let section = proto_json::written(&json!({ self.field: [resource] }), Format::Json);
+        let lines: Vec<_> = section.lines().collect();
+        // The section and its list open and close with a line each.
+        let [_, _, resource @ .., _, _] = lines.as_slice() else { return };
+        if !self.text.is_empty() {
+            self.text.insert(self.text.len() - 1, ',');
+        }
+        for line in resource {
+            self.push_line(line);
+        }
+    }
+
+    fn push_line(&mut self, line: &str) {
         // Go's printer of messages opens an empty one too. No text ends so: the last character would be its quote.
         let (start, comma) = line.strip_suffix(',').map_or((line, ""), |start| (start, ","));
         let indent = &line[..line.len() - line.trim_start().len()];
         let _ = match start.strip_suffix("{}") {
-            Some(start) => writeln!(text, "{start}{{\n\n{indent}}}{comma}"),
-            None => writeln!(text, "{line}"),
+            Some(start) => writeln!(self.text, "{start}{{\n\n{indent}}}{comma}"),
+            None => writeln!(self.text, "{line}"),
         };
     }
-    text
+
+    fn finish(self) -> String {
+        match self.text.as_str() {
+            "" => "{\n\n}\n".to_owned(),
+            resources => format!("{{\n    {:?}: [\n{resources}    ]\n}}\n", self.field),
+        }
+    }
 }
 
 fn unified(name: &str, istiod: &str, envoy: &str) -> String {

@@ -133,8 +133,8 @@ fn rows(answers: &Value) -> Vec<ProxyStatus> {
                 };
                 let (sent, acked) = (String::new(), String::new());
                 TypeStatus {
-                    name: name.to_owned(),
-                    type_url,
+                    name: name.to_owned().into(),
+                    type_url: type_url.into(),
                     status,
                     sent,
                     acked,

@@ -1,6 +1,7 @@
 //! `kubectl.envoy-clusters`: a read-only page of Envoy's admin interface of one pod, interpreted where it shows
 //! trouble. Pages that change Envoy are not in the list, so they cannot be called.
 
+mod body;
 pub(super) mod certificates;
 pub(super) mod clusters;
 
@@ -8,8 +9,9 @@ use bytes::Bytes;
 use http::Method;
 use k8s_openapi::api::core::v1::Pod;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
+
+use body::{PageJson, PageText};
 
 use super::{
     About, Cost, Invalid, Judgement, Permission, Step,
@@ -152,10 +154,11 @@ pub struct EnvoyPageData {
     /// The page, where it is JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
-    pub json: Option<Value>,
+    pub json: Option<PageJson>,
     /// The page, where it is text.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub text: Option<PageText>,
     /// The page `clusters`, read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clusters: Option<Clusters>,
@@ -262,9 +265,8 @@ impl Step for EnvoyPage {
 
     fn judge(input: &EnvoyPageInput, evidence: Evidence) -> Judgement<EnvoyPageData> {
         let Evidence { pod, body, status, now } = evidence;
-        let text = String::from_utf8_lossy(&body);
-        let json: Option<Value> =
-            if text.trim_start().starts_with(['{', '[']) { serde_json::from_str(&text).ok() } else { None };
+        let text = PageText(body.clone());
+        let json = PageJson::of(&body);
         let mut findings = Vec::new();
         let mut skipped = Vec::new();
         let mut clusters = None;
@@ -279,10 +281,14 @@ impl Step for EnvoyPage {
                     skipped.push(crate::report::Skipped::new("interpretation of the page clusters", why));
                 }
             },
-            AdminPage::Certs => findings = certificates::findings(json.as_ref(), &pod, now),
-            AdminPage::Ready if status != 200 => findings.push(not_live(&pod, text.trim())),
+            AdminPage::Certs => {
+                let page = json.as_ref().map(PageJson::value);
+                findings = certificates::findings(page.as_ref(), &pod, now);
+            }
+            AdminPage::Ready if status != 200 => findings.push(not_live(&pod, text.text().trim())),
             AdminPage::ServerInfo => {
-                let state = json.as_ref().and_then(|info| info["state"].as_str());
+                let page = json.as_ref().map(PageJson::value);
+                let state = page.as_ref().and_then(|info| info["state"].as_str());
                 findings.extend(state.filter(|state| *state != "LIVE").map(|state| not_live(&pod, state)));
             }
             _ => {}
@@ -298,7 +304,7 @@ impl Step for EnvoyPage {
             "kubectl exec --namespace {namespace} {name} --container istio-proxy -- pilot-agent request {method} '{}'",
             path.trim_start_matches('/')
         )];
-        let text = json.is_none().then(|| text.into_owned());
+        let text = json.is_none().then_some(text);
         let data = EnvoyPageData {
             namespace,
             pod: name,
@@ -315,8 +321,9 @@ impl Step for EnvoyPage {
 
     fn print(_: &EnvoyPageInput, data: &EnvoyPageData, format: Format) -> Option<String> {
         match (format, &data.text, &data.json) {
-            (Format::Text, Some(text), _) => Some(text.clone()),
-            (Format::Text, None, Some(json)) => serde_json::to_string_pretty(json).ok().map(|text| text + "\n"),
+            (Format::Text, Some(text), _) => Some(text.text().into_owned()),
+            // As Envoy has written it.
+            (Format::Text, None, Some(json)) => Some(json.text().to_owned() + "\n"),
             _ => None,
         }
     }

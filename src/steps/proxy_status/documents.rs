@@ -84,7 +84,7 @@ fn client_config(proxy: &ProxyStatus) -> Value {
 
 fn generic_config(one: &TypeStatus) -> Value {
     let mut config = Map::new();
-    config.insert("typeUrl".to_owned(), one.type_url.clone().into());
+    config.insert("typeUrl".to_owned(), one.type_url.as_ref().into());
     let time = one.last_sent.map(time);
     if let Some(time) = &time {
         config.insert("lastUpdated".to_owned(), time.clone().into());

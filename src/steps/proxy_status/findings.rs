@@ -54,7 +54,7 @@ pub(super) fn of_types(proxy: &ProxyStatus, pod: Option<&Pod>) -> Vec<Finding> {
         SyncStatus::Error => Some(refused(proxy, one, pod)),
         SyncStatus::Stale => Some(stale(proxy, one, pod)),
         // Every proxy gets clusters and listeners; of other types there may be nothing to send.
-        SyncStatus::NotSent if proxy.proxy_type != "ztunnel" && matches!(one.name.as_str(), "CDS" | "LDS") => {
+        SyncStatus::NotSent if proxy.proxy_type != "ztunnel" && matches!(&*one.name, "CDS" | "LDS") => {
             Some(not_sent(proxy, one, pod))
         }
         SyncStatus::NotSent | SyncStatus::Synced | SyncStatus::Ignored => None,
@@ -67,7 +67,7 @@ fn refused(proxy: &ProxyStatus, one: &TypeStatus, pod: Option<&Pod>) -> Finding 
     let since = one.age_s.map(|seconds| format!(" {} ago", age(seconds))).unwrap_or_default();
     let message = format!("proxy {} refused the {} that istiod sent{since}: {error}", proxy.proxy, one.name);
     Finding::new(&ENV0010, subject(proxy, pod), message)
-        .discriminator(&one.name)
+        .discriminator(&*one.name)
         .evidence(Evidence::new(format!("/debug/syncz of {}, {}", proxy.istiod, one.type_url), error))
         .remedy(
             "The proxy works on with what it had before. Find the configuration that makes this: most often an EnvoyFilter \
@@ -81,7 +81,7 @@ fn stale(proxy: &ProxyStatus, one: &TypeStatus, pod: Option<&Pod>) -> Finding {
     let message = format!("proxy {} has not acknowledged its {}{since}", proxy.proxy, one.name);
     Finding::new(&ENV0011, subject(proxy, pod), message)
         .severity(if slow { Severity::Warning } else { Severity::Info })
-        .discriminator(&one.name)
+        .discriminator(&*one.name)
         .evidence(Evidence::new(
             format!("/debug/syncz of {}", proxy.istiod),
             format!("sent {:?}, acknowledged {:?}", one.sent, one.acked),
@@ -94,7 +94,7 @@ fn stale(proxy: &ProxyStatus, one: &TypeStatus, pod: Option<&Pod>) -> Finding {
 
 fn not_sent(proxy: &ProxyStatus, one: &TypeStatus, pod: Option<&Pod>) -> Finding {
     let message = format!("istiod {} has sent no {} to proxy {}", proxy.istiod, one.name, proxy.proxy);
-    Finding::new(&ENV0012, subject(proxy, pod), message).discriminator(&one.name).remedy(
+    Finding::new(&ENV0012, subject(proxy, pod), message).discriminator(&*one.name).remedy(
         "Read istiod's log for this proxy (kubectl.istiod-logs with contains=<pod>): istiod makes no configuration while \
          its caches are not filled, or fails to make this one.",
     )

@@ -58,6 +58,33 @@ pub(super) struct One {
     pub(super) dumps: Read<(Bytes, Bytes)>,
 }
 
+impl Evidence {
+    /// The evidence from pages that somebody has: what each istiod answered, and the pods with a proxy.
+    pub fn of_pages(pages: Vec<(Istiod, Bytes)>, pods: Vec<Pod>, now: Timestamp) -> Self {
+        let read = |(istiod, page): (Istiod, Bytes)| {
+            let clients = clients(&page_name(&istiod), &page, now);
+            Replica { istiod, version: None, clients, down: false }
+        };
+        Self {
+            replicas: pages.into_iter().map(read).collect(),
+            pods: Ok(pods),
+            namespaces: Ok(Vec::new()),
+            tags: Ok(Vec::new()),
+            one: None,
+            skipped: Vec::new(),
+            now,
+        }
+    }
+}
+
+fn page_name(istiod: &Istiod) -> String {
+    format!("/debug/syncz of {}/{}", target::namespace(&istiod.pod), target::name(&istiod.pod))
+}
+
+fn clients(what: &str, page: &[u8], now: Timestamp) -> Read<Vec<Client>> {
+    syncz::clients(page, now).map_err(|error| Skipped::new(what, format!("the page cannot be read: {error}")))
+}
+
 impl Replica {
     pub(super) fn name(&self) -> &str {
         target::name(&self.istiod.pod)
@@ -146,10 +173,17 @@ async fn ask(cluster: &Cluster, istiod: Istiod, now: Timestamp) -> Result<Asked,
     }
     let clients = debug.page_within("/debug/syncz", at_most(MAX_SYNCZ_BYTES)).await;
     let down = matches!(clients, Err(Error::Pod(PodHttpError::Refused { .. })));
-    let what = format!("/debug/syncz of {}/{}", target::namespace(&istiod.pod), target::name(&istiod.pod));
-    let clients = cluster::read(clients)?.and_then(|page| {
-        syncz::clients(&page, now).map_err(|error| Skipped::new(&what, format!("the page cannot be read: {error}")))
-    });
+    let clients = match cluster::read(clients)? {
+        Ok(page) => {
+            let what = page_name(&istiod);
+            // Thousands of proxies take a while to read, which must not hold up other requests.
+            match tokio::task::spawn_blocking(move || self::clients(&what, &page, now)).await {
+                Ok(clients) => clients,
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
+        }
+        Err(reason) => Err(reason),
+    };
     let version = if clients.is_ok() {
         let version = cluster::read(debug.page_within("/version", at_most(1024)).await)?;
         version.ok().map(|text| String::from_utf8_lossy(&text).trim().to_owned())

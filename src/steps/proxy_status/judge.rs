@@ -11,14 +11,14 @@ use super::super::{
 use super::{
     ProxyStatusInput, findings,
     gather::{Evidence, Replica},
-    syncz::SyncStatus,
+    syncz::{self, SyncStatus},
     view::{IstiodReplica, ProxyStatus, ProxyStatusData, UnconnectedProxy, place},
 };
 use crate::{envoy::comparison, report::Skipped};
 
 pub(super) fn judge(input: &ProxyStatusInput, evidence: Evidence) -> Judgement<ProxyStatusData> {
-    let Evidence { replicas, pods, namespaces, tags, one, mut skipped, now } = evidence;
-    let proxies = merged(&replicas);
+    let Evidence { mut replicas, pods, namespaces, tags, one, mut skipped, now } = evidence;
+    let proxies = merged(&mut replicas);
     let unread: Vec<&Replica> = replicas.iter().filter(|replica| replica.clients.is_err()).collect();
     for replica in &unread {
         if let Err(reason) = &replica.clients {
@@ -92,31 +92,35 @@ fn silencing(mut reason: Skipped, what: &str) -> Skipped {
 }
 
 /// Each proxy once, from the replica that sent it something last: a proxy that went to another replica stays in the list
-/// of the old one until that connection times out.
-fn merged(replicas: &[Replica]) -> BTreeMap<String, ProxyStatus> {
+/// of the old one until that connection times out. The lists of types are taken out of the replicas, as they are long.
+fn merged(replicas: &mut [Replica]) -> BTreeMap<String, ProxyStatus> {
     let mut best: BTreeMap<&str, Vec<_>> = BTreeMap::new();
     for replica in replicas {
-        for client in replica.clients.iter().flatten() {
-            best.entry(&client.proxy).or_default().push((client, replica));
+        let Replica { istiod, clients, .. } = replica;
+        for client in clients.iter_mut().flatten() {
+            let types = std::mem::take(&mut client.types);
+            best.entry(&client.proxy).or_default().push((&*client, types, &*istiod));
         }
     }
     let mut proxies = BTreeMap::new();
     for (id, mut entries) in best {
-        entries.sort_by_key(|(client, _)| std::cmp::Reverse(client.last_sent()));
-        let Some(((client, replica), others)) = entries.split_first() else { continue };
+        entries.sort_by_key(|(_, types, _)| std::cmp::Reverse(syncz::last_sent(types)));
+        let mut entries = entries.into_iter();
+        let Some((client, types, istiod)) = entries.next() else { continue };
         let (pod, namespace) = place(id);
-        let others: BTreeSet<_> = others.iter().map(|(_, other)| other.name().to_owned()).collect();
+        let others: BTreeSet<_> = entries.map(|(_, _, other)| target::name(&other.pod).to_owned()).collect();
+        let own = target::name(&istiod.pod);
         let proxy = ProxyStatus {
             proxy: id.to_owned(),
             namespace: namespace.to_owned(),
             pod: pod.to_owned(),
             cluster: client.cluster.clone(),
             proxy_type: client.proxy_type.clone(),
-            istiod: replica.name().to_owned(),
-            revision: replica.istiod.revision.clone(),
+            istiod: own.to_owned(),
+            revision: istiod.revision.clone(),
             version: client.version.clone(),
-            types: client.types.clone(),
-            also_in: others.into_iter().filter(|other| other != replica.name()).collect(),
+            types,
+            also_in: others.into_iter().filter(|other| other != own).collect(),
         };
         proxies.insert(id.to_owned(), proxy);
     }

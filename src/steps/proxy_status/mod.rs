@@ -5,6 +5,7 @@ mod documents;
 mod findings;
 mod gather;
 mod judge;
+mod page;
 mod syncz;
 mod table;
 mod version;

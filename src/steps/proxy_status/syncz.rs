@@ -1,22 +1,35 @@
 //! istiod's page `/debug/syncz`: its connected proxies, and for each type of configuration whether the proxy has taken
 //! what was sent. Releases from 1.23 on tell it for every type that a proxy asked for; older ones for five, as pairs.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
-const TYPE_PREFIX: &str = "type.googleapis.com/";
+use super::page::{Lenient, ListedClient, Text, WatchedType};
 
-/// The types that every Envoy of Istio asks for, in istioctl's order, and the names of their pairs.
-pub(super) const CORE: [(&str, &str); 5] = [
-    ("type.googleapis.com/envoy.config.cluster.v3.Cluster", "cluster"),
-    ("type.googleapis.com/envoy.config.listener.v3.Listener", "listener"),
-    ("type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment", "endpoint"),
-    ("type.googleapis.com/envoy.config.route.v3.RouteConfiguration", "route"),
-    ("type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig", "extensionconfig"),
+/// The types that every Envoy of Istio asks for, in istioctl's order, which is that of the pairs too.
+pub(super) const CORE: [&str; 5] = [
+    "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+    "type.googleapis.com/envoy.config.listener.v3.Listener",
+    "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+    "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+    "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+];
+
+/// Istio's short names.
+const SHORT_NAMES: [(&str, &str); 10] = [
+    (CORE[0], "CDS"),
+    (CORE[1], "LDS"),
+    (CORE[2], "EDS"),
+    (CORE[3], "RDS"),
+    (CORE[4], "ECDS"),
+    ("type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret", "SDS"),
+    ("type.googleapis.com/istio.networking.nds.v1.NameTable", "NDS"),
+    ("type.googleapis.com/istio.mesh.v1alpha1.ProxyConfig", "PCDS"),
+    ("type.googleapis.com/istio.workload.Address", "WDS"),
+    ("type.googleapis.com/istio.security.Authorization", "WADS"),
 ];
 
 const PROXY_TYPES: [&str; 5] = ["sidecar", "router", "waypoint", "ztunnel", "agentgateway"];
@@ -42,8 +55,10 @@ pub enum SyncStatus {
 pub struct TypeStatus {
     /// Short name: `CDS`, `LDS`, `EDS`, `RDS`, `SDS`, `ECDS`, `NDS` …
     #[serde(rename = "type")]
-    pub name: String,
-    pub type_url: String,
+    #[schema(value_type = String)]
+    pub name: Cow<'static, str>,
+    #[schema(value_type = String)]
+    pub type_url: Cow<'static, str>,
     pub status: SyncStatus,
     /// Nonce of the last push: the version of istiod's configuration, and a random part.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -76,107 +91,104 @@ pub(super) struct Client {
 impl Client {
     /// When istiod sent it something last.
     pub(super) fn last_sent(&self) -> Option<Timestamp> {
-        self.types.iter().filter_map(|one| one.last_sent).max()
+        last_sent(&self.types)
     }
+}
+
+/// When istiod sent something of these types last.
+pub(super) fn last_sent(types: &[TypeStatus]) -> Option<Timestamp> {
+    types.iter().filter_map(|one| one.last_sent).max()
 }
 
 /// Reads the page.
 pub(super) fn clients(page: &[u8], now: Timestamp) -> Result<Vec<Client>, serde_json::Error> {
-    let page: Option<Vec<Value>> = serde_json::from_slice(page)?;
-    let page = page.unwrap_or_default();
-    let has_resources = page.iter().any(|client| client["resources"].is_object());
-    let text = |client: &Value, field: &str| client[field].as_str().unwrap_or_default().to_owned();
+    let page: Option<Vec<Lenient<ListedClient<'_>>>> = serde_json::from_slice(page)?;
+    let page: Vec<_> = page.into_iter().flatten().filter_map(|client| client.0).collect();
+    let has_resources = page.iter().any(|client| client.resources.0.is_some());
     let mut clients = Vec::with_capacity(page.len());
-    for client in &page {
-        let (cluster, proxy_type) = (text(client, "cluster_id"), text(client, "proxy_type"));
+    for client in page {
         // Whoever asks istiod for its own state, as istioctl does, is a client too.
-        if cluster.is_empty() && !PROXY_TYPES.contains(&proxy_type.as_str()) {
+        if client.cluster_id.is_empty() && !PROXY_TYPES.contains(&&*client.proxy_type) {
             continue;
         }
-        let types = if has_resources { watched(client, now) } else { pairs(client, &proxy_type) };
-        let version = match text(client, "istio_version") {
-            // Istio's word for a version that it has from the proxy's own build.
-            version if version.is_empty() => match text(client, "proxy_version") {
-                version if version.is_empty() => version,
-                version => version + "*",
-            },
-            version => version,
+        // A star is Istio's word for a version that it has from the proxy's own build.
+        let version = match (&*client.istio_version, &*client.proxy_version) {
+            ("", "") => String::new(),
+            ("", version) => format!("{version}*"),
+            (version, _) => version.to_owned(),
         };
-        clients.push(Client { cluster, proxy: text(client, "proxy"), proxy_type, version, types });
+        let types = if has_resources {
+            let resources = client.resources.0.unwrap_or_default();
+            resources.into_iter().map(|(type_url, one)| watched(&type_url, &one.0.unwrap_or_default(), now)).collect()
+        } else {
+            pairs(&client)
+        };
+        let [cluster, proxy, proxy_type] =
+            [&client.cluster_id, &client.proxy, &client.proxy_type].map(|text: &Text<'_>| text.to_string());
+        clients.push(Client { cluster, proxy, proxy_type, version, types });
     }
     Ok(clients)
 }
 
-fn watched(client: &Value, now: Timestamp) -> Vec<TypeStatus> {
-    let Some(resources) = client["resources"].as_object() else { return Vec::new() };
-    let sorted: BTreeMap<&String, &Value> = resources.iter().collect();
-    sorted
-        .into_iter()
-        .map(|(type_url, watched)| {
-            let text = |field: &str| watched[field].as_str().unwrap_or_default().to_owned();
-            let (sent, acked, error) = (text("sent"), text("acked"), text("lastError"));
-            let status = match (error.as_str(), sent.as_str()) {
-                (error, _) if !error.is_empty() => SyncStatus::Error,
-                (_, "") => SyncStatus::NotSent,
-                (_, sent) if sent == acked => SyncStatus::Synced,
-                _ => SyncStatus::Stale,
-            };
-            // A type that nothing was sent for has the time zero of the year 1.
-            let last_sent = text("sentTime").parse::<Timestamp>().ok().filter(|time| time.as_second() > 0);
-            let age_s = last_sent.map(|time| now.as_second().saturating_sub(time.as_second()));
-            let error = Some(error).filter(|error| !error.is_empty());
-            let (name, type_url) = (short_name(type_url), type_url.clone());
-            TypeStatus { name, type_url, status, sent, acked, last_sent, age_s, error }
-        })
-        .collect()
+fn watched(type_url: &str, one: &WatchedType<'_>, now: Timestamp) -> TypeStatus {
+    let status = match (&*one.last_error, &*one.sent) {
+        (error, _) if !error.is_empty() => SyncStatus::Error,
+        (_, "") => SyncStatus::NotSent,
+        (_, sent) if *sent == *one.acked => SyncStatus::Synced,
+        _ => SyncStatus::Stale,
+    };
+    // A type that nothing was sent for has the time zero of the year 1.
+    let last_sent = one.sent_time.parse::<Timestamp>().ok().filter(|time| time.as_second() > 0);
+    TypeStatus {
+        status,
+        last_sent,
+        age_s: last_sent.map(|time| now.as_second().saturating_sub(time.as_second())),
+        error: (!one.last_error.is_empty()).then(|| one.last_error.to_string()),
+        ..named(type_url, &one.sent, &one.acked)
+    }
 }
 
 /// The five pairs of releases before 1.23, which do not tell what a proxy asked for.
-fn pairs(client: &Value, proxy_type: &str) -> Vec<TypeStatus> {
-    let pair = |(type_url, field): (&str, &str)| {
-        let nonce = |what: &str| client[format!("{field}_{what}")].as_str().unwrap_or_default().to_owned();
-        let (sent, acked) = (nonce("sent"), nonce("acked"));
-        let status = match sent.as_str() {
-            _ if proxy_type == "ztunnel" => SyncStatus::Ignored,
+fn pairs(client: &ListedClient<'_>) -> Vec<TypeStatus> {
+    let pair = |(type_url, (sent, acked)): (&str, (&str, &str))| {
+        let status = match sent {
+            _ if *client.proxy_type == *"ztunnel" => SyncStatus::Ignored,
             "" => SyncStatus::NotSent,
             sent if sent == acked => SyncStatus::Synced,
             _ => SyncStatus::Stale,
         };
-        let (name, type_url) = (short_name(type_url), type_url.to_owned());
-        TypeStatus { name, type_url, status, sent, acked, last_sent: None, age_s: None, error: None }
+        TypeStatus { status, ..named(type_url, sent, acked) }
     };
-    let mut types: Vec<_> = CORE.into_iter().map(pair).collect();
+    let mut types: Vec<_> = CORE.into_iter().zip(client.pairs()).map(pair).collect();
     types.sort_by(|a, b| a.type_url.cmp(&b.type_url));
     types
 }
 
-/// Istio's short name of a type, or the type itself.
-pub(super) fn short_name(type_url: &str) -> String {
-    let name = match type_url.strip_prefix(TYPE_PREFIX).unwrap_or(type_url) {
-        "envoy.config.cluster.v3.Cluster" => "CDS",
-        "envoy.config.listener.v3.Listener" => "LDS",
-        "envoy.config.route.v3.RouteConfiguration" => "RDS",
-        "envoy.config.endpoint.v3.ClusterLoadAssignment" => "EDS",
-        "envoy.extensions.transport_sockets.tls.v3.Secret" => "SDS",
-        "istio.networking.nds.v1.NameTable" => "NDS",
-        "istio.mesh.v1alpha1.ProxyConfig" => "PCDS",
-        "envoy.config.core.v3.TypedExtensionConfig" => "ECDS",
-        "istio.workload.Address" => "WDS",
-        "istio.security.Authorization" => "WADS",
-        _ => type_url,
+/// A type with its nonces.
+fn named(type_url: &str, sent: &str, acked: &str) -> TypeStatus {
+    let known = SHORT_NAMES.into_iter().find(|(known, _)| *known == type_url);
+    let (name, type_url) = match known {
+        Some((type_url, name)) => (Cow::Borrowed(name), Cow::Borrowed(type_url)),
+        None => (Cow::Owned(type_url.to_owned()), Cow::Owned(type_url.to_owned())),
     };
-    name.to_owned()
+    let (sent, acked) = (sent.to_owned(), acked.to_owned());
+    TypeStatus { name, type_url, status: SyncStatus::Ignored, sent, acked, last_sent: None, age_s: None, error: None }
+}
+
+/// Istio's short name of a type, or the type itself.
+pub(super) fn short_name(type_url: &str) -> &str {
+    SHORT_NAMES.into_iter().find(|(known, _)| *known == type_url).map_or(type_url, |(_, name)| name)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn statuses(page: &Value) -> Vec<(String, Vec<(String, SyncStatus)>)> {
         let clients = clients(page.to_string().as_bytes(), Timestamp::UNIX_EPOCH).expect("page");
-        let types = |client: Client| client.types.into_iter().map(|one| (one.name, one.status)).collect();
+        let types = |client: Client| client.types.into_iter().map(|one| (one.name.into_owned(), one.status)).collect();
         clients.into_iter().map(|client| (client.proxy.clone(), types(client))).collect()
     }
 

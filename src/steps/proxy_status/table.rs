@@ -40,7 +40,7 @@ pub fn text(proxies: &[ProxyStatus], columns: ProxyStatusColumns) -> String {
 fn subscribed(proxies: &[&ProxyStatus]) -> String {
     let mut table = Table::with_header(PADDING, &["NAME", "CLUSTER", "ISTIOD", "VERSION", "SUBSCRIBED TYPES"]);
     for proxy in proxies {
-        let names: Vec<_> = in_order(proxy).iter().map(|one| one.name.as_str()).collect();
+        let names: Vec<_> = in_order(proxy).iter().map(|one| &*one.name).collect();
         let cell = if names.is_empty() { "0".to_owned() } else { format!("{} ({})", names.len(), names.join(",")) };
         let own = [&proxy.proxy, &proxy.cluster, &proxy.istiod, &proxy.version];
         table.push(own.into_iter().cloned().chain([cell]).collect());
@@ -52,7 +52,7 @@ fn subscribed(proxies: &[&ProxyStatus]) -> String {
 fn in_order(proxy: &ProxyStatus) -> Vec<&TypeStatus> {
     let mut types: Vec<_> = proxy.types.iter().filter(|one| one.status != SyncStatus::Ignored).collect();
     let first = &syncz::CORE[..4];
-    let place = |one: &TypeStatus| first.iter().position(|(type_url, _)| *type_url == one.type_url);
+    let place = |one: &TypeStatus| first.iter().position(|type_url| *type_url == one.type_url);
     types.sort_by(|a, b| {
         let [x, y] = [a, b].map(|one| place(one).unwrap_or(first.len()));
         x.cmp(&y).then_with(|| a.type_url.cmp(&b.type_url))
@@ -61,13 +61,13 @@ fn in_order(proxy: &ProxyStatus) -> Vec<&TypeStatus> {
 }
 
 fn types(proxies: &[&ProxyStatus]) -> String {
-    let mut names: BTreeMap<&str, String> =
-        syncz::CORE.into_iter().map(|(type_url, _)| (type_url, syncz::short_name(type_url))).collect();
+    let mut names: BTreeMap<&str, &str> =
+        syncz::CORE.into_iter().map(|type_url| (type_url, syncz::short_name(type_url))).collect();
     for one in proxies.iter().flat_map(|proxy| &proxy.types) {
-        names.insert(&one.type_url, one.name.clone());
+        names.insert(&one.type_url, &one.name);
     }
     let mut header = vec!["NAME", "CLUSTER"];
-    header.extend(names.values().map(String::as_str));
+    header.extend(names.values());
     header.extend(["ISTIOD", "VERSION"]);
     let mut table = Table::with_header(PADDING, &header);
     for proxy in proxies {
@@ -80,7 +80,7 @@ fn types(proxies: &[&ProxyStatus]) -> String {
 }
 
 fn five_types(proxies: &[&ProxyStatus]) -> String {
-    let [cds, lds, eds, rds, ecds] = syncz::CORE.map(|(type_url, _)| type_url);
+    let [cds, lds, eds, rds, ecds] = syncz::CORE;
     let header = ["NAME", "CLUSTER", "CDS", "LDS", "EDS", "RDS", "ECDS", "ISTIOD", "VERSION"];
     let mut table = Table::with_header(PADDING, &header);
     for proxy in proxies {
