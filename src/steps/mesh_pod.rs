@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::target::PROXY;
 use crate::{
+    cluster::pod_http::{ENVOY_ADMIN, Place},
     mesh::{Kind, Mesh, Object, REVISION, Workload},
     report::Subject,
 };
@@ -24,6 +25,15 @@ pub(super) struct MeshWorkload {
     pub(super) pods: usize,
     /// Labels by which its pods are told from others.
     pub(super) selector: Vec<(String, String)>,
+}
+
+impl MeshWorkload {
+    /// Where the Envoy of its ready pod answers.
+    pub(super) fn envoy(&self, mesh: &Mesh) -> Option<Place> {
+        let pod = mesh.find(Kind::Pod, &self.namespace, self.ready_pod.as_ref()?)?;
+        let node = pod.spec().get("nodeName").text_if_any().map(str::to_owned);
+        Some(Place { namespace: self.namespace.clone(), pod: pod.name().to_owned(), node, port: ENVOY_ADMIN })
+    }
 }
 
 /// The workloads of some namespaces (of all where none is named), and of a revision or of the one that a tag stands for.

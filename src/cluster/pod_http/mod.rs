@@ -117,7 +117,12 @@ impl fmt::Display for Place {
 impl super::Cluster {
     /// A port of a pod; nothing is sent yet.
     pub fn pod_port(&self, pod: &Pod, port: u16) -> PodPort {
-        PodPort::new(self.client().clone(), self.gates().clone(), Place::of(pod, port))
+        self.port_at(Place::of(pod, port))
+    }
+
+    /// The same by its place.
+    pub fn port_at(&self, place: Place) -> PodPort {
+        PodPort::new(self.client().clone(), self.gates().clone(), place)
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
     mesh_pod::{self, MeshWorkload},
 };
 use crate::{
-    cluster::{Cluster, Error, pod_http::ENVOY_ADMIN, read},
+    cluster::{Cluster, Error, pod_http::Place, read},
     detectors,
     envoy::{access_loggers::AccessLoggers, proxy_config},
     mesh::{AccessLogging, Kind, KindSet, Mesh, Perspective},
@@ -170,11 +170,7 @@ impl Step for AccessLogs {
 impl Evidence {
     /// Asks one ready proxy of each workload for its listeners.
     async fn ask(&mut self, cluster: &Cluster, most: usize) -> Result<(), Error> {
-        let ready: Vec<(String, String)> = self
-            .workloads
-            .iter()
-            .filter_map(|workload| Some((workload.namespace.clone(), workload.ready_pod.clone()?)))
-            .collect();
+        let ready: Vec<Place> = self.workloads.iter().filter_map(|workload| workload.envoy(&self.mesh)).collect();
         if ready.len() > most {
             let what = format!("listeners of {} workloads", ready.len() - most);
             self.skipped.push(Skipped::new(what, format!("at most {most} proxies are asked")));
@@ -182,9 +178,9 @@ impl Evidence {
         let path = format!("/{}", proxy_config::Kind::Listener.page());
         let path = path.as_str();
         let pages: Vec<_> = stream::iter(ready.into_iter().take(most))
-            .map(|(namespace, pod)| async move {
-                let page = cluster.pod_page(&namespace, &pod, ENVOY_ADMIN, path).await;
-                (format!("{namespace}/{pod}"), page)
+            .map(|place| async move {
+                let pod = format!("{}/{}", place.namespace, place.pod);
+                (pod, cluster.port_at(place).page(path).await)
             })
             .buffer_unordered(AT_ONCE)
             .collect()
