@@ -189,7 +189,6 @@ impl AppState {
     }
 
     /// Carries out a step in its place, and answers in the format asked for.
-
     async fn answer_prepared(
         &self,
         prepared: &dyn Prepared,

@@ -24,8 +24,7 @@ pub struct Retention {
 
 impl History {
     /// Deletes the runs of a cluster, and of captures that were uploaded to its service, that need not be kept, and says
-    /// how many. What was deleted stays so when it
-    /// fails half-way. Several replicas may do it at once.
+    /// how many. What was deleted stays so when it fails half-way. Several replicas may do it at once.
     pub async fn retain(&self, cluster: &str, retention: Retention) -> Result<u64> {
         let aged = match self.db {
             Db::Sqlite(_) => {

@@ -206,5 +206,8 @@ async fn wrong_requests_are_explained() {
         assert_eq!(service.get(ANYBODY, path).await.problem(), "validation_failed", "{path}");
     }
     assert_eq!(service.get(ANYBODY, "/v1/captures/..%2F..%2Fetc").await.problem(), "not_found");
+    let put = service.send(ANYBODY, Request::put("/v1/captures"), Body::empty()).await;
+    assert_eq!(put.problem(), "method_not_allowed");
+    assert!(put.headers["allow"].to_str().unwrap().contains("POST"), "{put:?}");
     assert_eq!(files(folder.path()).len(), 0);
 }
