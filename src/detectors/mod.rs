@@ -7,6 +7,8 @@
 
 mod area;
 mod client_tls;
+mod certificate_authority;
+mod cni;
 mod control_plane;
 mod covered;
 mod dns;
@@ -21,6 +23,7 @@ pub mod reference;
 mod resources;
 mod security;
 mod upgrade;
+mod wording;
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -73,8 +76,10 @@ pub fn all() -> impl Iterator<Item = &'static Detector> {
         gateway::DETECTORS,
         gateway_api::DETECTORS,
         security::DETECTORS,
+        certificate_authority::DETECTORS,
         dns::DETECTORS,
         egress::DETECTORS,
+        cni::DETECTORS,
         upgrade::DETECTORS,
         observability::DETECTORS,
     ];

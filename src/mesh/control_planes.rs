@@ -37,4 +37,11 @@ impl Mesh {
         found.sort_by_cached_key(|found| (numbers(found.revision), found.revision));
         found
     }
+
+    /// The node agents of Istio's CNI plug-in, which redirect traffic in place of init containers
+    /// (<https://istio.io/latest/docs/setup/additional-setup/cni/>,
+    /// <https://learn.microsoft.com/azure/aks/istio-cni>).
+    pub fn cni_agents(&self) -> impl Iterator<Item = &Object> {
+        self.each(Kind::DaemonSet).filter(|agent| agent.name().contains("istio-cni"))
+    }
 }

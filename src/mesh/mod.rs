@@ -19,6 +19,7 @@ mod json;
 mod kind;
 pub mod labels;
 mod membership;
+pub mod network_policies;
 mod object;
 mod perspective;
 mod policies;

@@ -71,6 +71,15 @@ impl<'a> View<'a> {
         Entries(self.children_of(Shape::Map))
     }
 
+    /// Keys of a map that are written more than once, of which the last counts.
+    pub fn repeated_keys(self) -> impl Iterator<Item = &'a str> {
+        let mut children = self.children_of(Shape::Map);
+        std::iter::from_fn(move || children.step()).filter_map(|(tree, at)| {
+            let is_replaced = tree.shape(at) == Shape::Replaced;
+            is_replaced.then(|| tree.key(at))
+        })
+    }
+
     fn children_of(self, shape: Shape) -> Children<'a> {
         match self.place {
             Some((tree, at)) if tree.shape(at) == shape => Children { tree: Some(tree), at: at + 1, end: tree.end(at) },
@@ -205,15 +214,20 @@ struct Children<'a> {
 
 impl<'a> Children<'a> {
     fn advance(&mut self) -> Option<(&'a Tree, u32)> {
-        let tree = self.tree?;
-        while self.at < self.end {
-            let at = self.at;
-            self.at = tree.next(at);
+        loop {
+            let (tree, at) = self.step()?;
             if tree.shape(at) != Shape::Replaced {
                 return Some((tree, at));
             }
         }
-        None
+    }
+
+    /// The next one, whether it counts or was replaced.
+    fn step(&mut self) -> Option<(&'a Tree, u32)> {
+        let tree = self.tree.filter(|_| self.at < self.end)?;
+        let at = self.at;
+        self.at = tree.next(at);
+        Some((tree, at))
     }
 }
 

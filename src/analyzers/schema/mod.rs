@@ -46,6 +46,11 @@ use fields::Fields;
 use message::Type;
 use serde_json::Value;
 
+/// The milliseconds of a duration in Go's notation, as mesh configurations have them.
+pub(crate) fn milliseconds(duration: &str) -> Option<i64> {
+    i64::try_from(value::duration::parse(duration).ok()?.milliseconds()).ok()
+}
+
 /// Checks that `istioctl analyze` makes and we do not, each with the reason.
 pub const SKIPPED_CHECKS: &[(&str, &str)] = &[(
     "EnvoyFilter: fields of `patch.value`",

@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::mesh::versions;
+
 /// Rules of the AKS add-on.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -13,6 +15,8 @@ pub struct AddOn {
     /// The day of the pages.
     pub date: String,
     revisions: Vec<Revision>,
+    pub native_sidecars: Since,
+    pub cni: Since,
     /// Top-level fields of the mesh configuration.
     pub mesh_config: AllowList,
     /// Fields below `defaultConfig`.
@@ -29,6 +33,16 @@ pub struct Revision {
     kubernetes: Vec<String>,
     #[serde(default)]
     long_term: Vec<String>,
+}
+
+/// Since when something is there.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Since {
+    pub revision: String,
+    /// Where it also depends on the version of Kubernetes.
+    #[serde(default)]
+    pub kubernetes: String,
 }
 
 /// What may be set; anything else is blocked.
@@ -69,6 +83,21 @@ impl Revision {
     }
 }
 
+impl Since {
+    /// Whether a revision of the add-on is as new as that.
+    pub fn covers(&self, revision: &str) -> bool {
+        let minor = versions::add_on_minor(revision);
+        minor.is_some() && minor >= versions::add_on_minor(&self.revision)
+    }
+
+    /// Whether a version of Kubernetes, such as `v1.33.2`, is as new as that.
+    pub fn covers_kubernetes(&self, version: &str) -> bool {
+        let numbers =
+            |text: &str| versions::Release::parse(text).map(|release| [release.numbers[0], release.numbers[1]]);
+        numbers(version).is_some_and(|version| Some(version) >= numbers(&self.kubernetes))
+    }
+}
+
 impl AllowList {
     pub fn has(&self, field: &str) -> bool {
         self.is_supported(field) || self.allowed.iter().any(|allowed| allowed == field)
@@ -97,6 +126,15 @@ mod tests {
         assert!(revision.fits("1.28") && revision.fits("1.33") && !revision.fits("1.34"));
         assert_eq!(revision.span(), ("1.28", "1.33"));
         assert!(ADD_ON.revision("asm-1-99").is_none());
+    }
+
+    #[test]
+    fn revisions_and_versions_are_compared_as_numbers() {
+        let native = &ADD_ON.native_sidecars;
+        assert!(native.covers("asm-1-30") && native.covers("asm-1-29") && !native.covers("asm-1-9"));
+        assert!(!native.covers("default"));
+        assert!(native.covers_kubernetes("v1.33.1") && native.covers_kubernetes("v1.40.0"));
+        assert!(!native.covers_kubernetes("v1.9.0") && !native.covers_kubernetes("?"));
     }
 
     #[test]

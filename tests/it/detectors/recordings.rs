@@ -62,6 +62,11 @@ fn healthy_mesh_is_quiet() {
 const FAULTS: &[(&str, &str, &[&str])] = &[
     ("broken", "5 TLS off towards a STRICT namespace", &["NET0001", "shop/payments"]),
     ("broken", "16 a Service leads to a port where nothing listens", &["NET0011", "legacy/inventory"]),
+    (
+        "broken",
+        "34 a misspelt field",
+        &["CFG0009", "istio-shared-configmap-asm-1-29", "holdApplicationUntilProxyStarts."],
+    ),
 ];
 
 #[test]
