@@ -14,6 +14,7 @@ pub mod errors;
 pub mod history;
 pub mod logs;
 pub mod mesh;
+pub mod prometheus;
 pub mod redact;
 pub mod report;
 pub mod runs;

@@ -11,14 +11,17 @@ use super::{
 use crate::{
     runs::Answer,
     steps::{
-        self, AccessLogsData, AccessLogsInput, HttpProxiesData, HttpProxiesInput, MisconfigurationData,
-        MisconfigurationInput, StartupRaceData, StartupRaceInput,
+        self, AccessLogsData, AccessLogsInput, CorednsData, CorednsInput, HttpProxiesData, HttpProxiesInput,
+        MisconfigurationData, MisconfigurationInput, ResourceUsageData, ResourceUsageInput, StartupRaceData,
+        StartupRaceInput,
     },
 };
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .routes(routes!(resource_usage))
         .routes(routes!(misconfiguration))
+        .routes(routes!(coredns))
         .routes(routes!(startup_race))
         .routes(routes!(http_proxy))
         .routes(routes!(access_logging))
@@ -62,4 +65,25 @@ async fn http_proxy(state: AppState, Caller(caller): Caller, query: StepQuery) -
     responses((status = 200, body = Answer<AccessLogsData>), ApiError))]
 async fn access_logging(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
     state.answer_query(&steps::AccessLogs, &caller, query).await
+}
+
+/// Resource usage of proxies and istiod
+///
+/// Memory and CPU against requests and limits, how much configuration and how many statistics each proxy has, and which
+/// clusters a namespace really calls: with the Sidecar and the discoverySelectors that would leave out the rest, and the
+/// calls that they would cut off. One proxy of each workload is asked; nothing is applied.
+#[utoipa::path(get, path = "/v1/misc/resource-usage", tag = "misc", params(ResourceUsageInput, StepParams),
+    responses((status = 200, body = Answer<ResourceUsageData>), ApiError))]
+async fn resource_usage(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
+    state.answer_query(&steps::ResourceUsage, &caller, query).await
+}
+
+/// CoreDNS and what the mesh asks of it
+///
+/// Configuration, replicas, load, cache and errors of CoreDNS, by two readings of its metrics (`window_s`) and its logs;
+/// and how many look-ups the ServiceEntries with DNS resolution make, times the proxies that know them.
+#[utoipa::path(get, path = "/v1/misc/coredns", tag = "misc", params(CorednsInput, StepParams),
+    responses((status = 200, body = Answer<CorednsData>), ApiError))]
+async fn coredns(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
+    state.answer_query(&steps::Coredns, &caller, query).await
 }

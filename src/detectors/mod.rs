@@ -6,8 +6,8 @@
 //! steps have an answer already, so that no rule is written twice.
 
 mod area;
-mod client_tls;
 mod certificate_authority;
+mod client_tls;
 mod cni;
 mod control_plane;
 mod covered;

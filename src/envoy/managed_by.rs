@@ -15,6 +15,25 @@ pub(super) struct Metadata {
 }
 
 impl Metadata {
+    /// The namespace of the service that a cluster stands for, as istiod has it; empty if it stands for none.
+    pub(super) fn service_namespace(&self) -> String {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Istio {
+            services: Vec<Service>,
+        }
+
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Service {
+            namespace: String,
+        }
+
+        let Some(istio) = self.filter_metadata.get("istio") else { return String::new() };
+        let istio: Istio = serde_json::from_str(istio.get()).unwrap_or_default();
+        istio.services.into_iter().next().map(|service| service.namespace).unwrap_or_default()
+    }
+
     /// `<name>.<namespace>` of the resource, which stands as
     /// `/apis/networking.istio.io/v1/namespaces/<namespace>/<kind>/<name>`; empty if there is none.
     pub(super) fn managed_by(&self) -> String {

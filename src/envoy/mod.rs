@@ -20,6 +20,7 @@ pub mod endpoints;
 mod error;
 mod field_order;
 mod filter_chains;
+pub mod footprint;
 mod json;
 pub mod listeners;
 pub mod log_levels;
@@ -28,7 +29,9 @@ pub mod proto_json;
 pub mod proxy_config;
 pub mod routes;
 pub mod secrets;
+pub mod server_info;
 pub(crate) mod table;
+pub mod traffic;
 pub mod troubles;
 mod yaml;
 

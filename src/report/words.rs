@@ -16,6 +16,11 @@ pub struct Shown<'a> {
 
 /// Plain text: what is wrong, where, why and what to do, in that order.
 pub fn text(shown: &Shown) -> String {
+    text_around(shown, "")
+}
+
+/// The same with something more to read after what is wrong, such as tables.
+pub fn text_around(shown: &Shown, more: &str) -> String {
     let mut out = format!("{}\n", shown.summary);
     for finding in shown.findings {
         let _ = writeln!(
@@ -36,6 +41,7 @@ pub fn text(shown: &Shown) -> String {
             let _ = writeln!(out, "  see: {}", finding.docs);
         }
     }
+    out.push_str(more);
     if !shown.skipped.is_empty() {
         out.push_str("\nNot seen:\n");
         for skipped in shown.skipped {

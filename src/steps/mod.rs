@@ -6,6 +6,7 @@ mod access_logging;
 mod analyze;
 mod check_inject;
 mod codes;
+mod coredns;
 mod crds;
 mod custom_resources;
 mod envoy_page;
@@ -17,14 +18,18 @@ mod istiod_pods;
 mod lean_pod;
 mod mesh_pod;
 mod misconfiguration;
+mod pod_usage;
 pub mod proxy_config;
+mod proxy_sample;
 pub mod proxy_status;
 mod resource_status;
+mod resource_usage;
 mod restart;
 mod sidecar_logs;
 mod startup_race;
 mod tags;
 mod target;
+mod told;
 mod verify_install;
 mod version;
 
@@ -39,6 +44,7 @@ pub use about::{About, Cost, Permission};
 pub use access_logging::{AccessLogs, AccessLogsData, AccessLogsInput, LoggingCounts, WorkloadLogging};
 pub use analyze::{Analyze, AnalyzeData, AnalyzeInput, AnalyzedFile, MAX_FILES_BYTES};
 pub use check_inject::{CheckInject, CheckInjectData, CheckInjectInput};
+pub use coredns::{Coredns, CorednsData, CorednsInput};
 pub use crds::{Crds, CrdsData, CrdsInput};
 pub use custom_resources::{CustomResources, CustomResourcesData, CustomResourcesInput};
 pub use envoy_page::{AdminPage, EnvoyPage, EnvoyPageData, EnvoyPageInput};
@@ -53,6 +59,7 @@ pub use misconfiguration::{
 pub use proxy_config::{ProxyConfig, ProxyConfigData, ProxyConfigInput, ProxyConfigKind, ProxyOutput};
 pub use proxy_status::{ProxyStatusData, ProxyStatusInput, ProxyStatusStep};
 pub use resource_status::{ResourceStatus, ResourceStatusData, ResourceStatusInput};
+pub use resource_usage::{ResourceUsage, ResourceUsageData, ResourceUsageInput};
 pub use restart::{
     BouncePod, BouncePodData, BouncePodInput, RestartDeployment, RestartDeploymentData, RestartDeploymentInput,
 };
@@ -89,7 +96,9 @@ pub static STEPS: &[&dyn AnyStep] = &[
     &Version,
     &VerifyInstall,
     &CheckInject,
+    &ResourceUsage,
     &Misconfiguration,
+    &Coredns,
     &StartupRace,
     &HttpProxies,
     &AccessLogs,
@@ -116,6 +125,8 @@ pub fn codes() -> impl Iterator<Item = &'static Code> {
         verify_install::support::CODES,
         startup_race::CODES,
         access_logging::CODES,
+        resource_usage::CODES,
+        coredns::CODES,
     ];
     all.into_iter().flatten().copied()
 }

@@ -12,6 +12,7 @@ mod history;
 mod install;
 mod live;
 mod logs;
+mod misc;
 mod openapi;
 mod pods;
 mod proxies;

@@ -54,17 +54,22 @@ pub(crate) fn name(pod: &Pod) -> &str {
     pod.metadata.name.as_deref().unwrap_or_default()
 }
 
-/// The pod as the subject of a finding, with the workload it belongs to. The Deployment behind a ReplicaSet is told by
-/// its name: the ReplicaSet's without the hash that the pod carries as a label
+/// The workload behind the owner of a pod. The Deployment behind a ReplicaSet is told by its name: the ReplicaSet's without
+/// the hash that the pod carries as a label
 /// (<https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#pod-template-hash-label>).
+pub(crate) fn workload<'a>(kind: &'a str, name: &'a str, hash: Option<&str>) -> (&'a str, &'a str) {
+    match hash.and_then(|hash| name.strip_suffix(hash)?.strip_suffix('-')) {
+        Some(deployment) if kind == "ReplicaSet" => ("Deployment", deployment),
+        _ => (kind, name),
+    }
+}
+
+/// The pod as the subject of a finding, with the workload it belongs to.
 pub(crate) fn subject(pod: &Pod) -> Subject {
     let subject = Subject::namespaced("Pod", namespace(pod), name(pod));
     let owners = pod.metadata.owner_references.iter().flatten();
     let Some(owner) = owners.into_iter().find(|owner| owner.controller == Some(true)) else { return subject };
     let hash = pod.metadata.labels.as_ref().and_then(|labels| labels.get("pod-template-hash"));
-    let deployment = hash.and_then(|hash| owner.name.strip_suffix(hash.as_str())?.strip_suffix('-'));
-    match deployment {
-        Some(deployment) if owner.kind == "ReplicaSet" => subject.owned_by("Deployment", deployment),
-        _ => subject.owned_by(&owner.kind, &owner.name),
-    }
+    let (kind, name) = workload(&owner.kind, &owner.name, hash.map(String::as_str));
+    subject.owned_by(kind, name)
 }

@@ -62,6 +62,13 @@ pub(crate) async fn calls(cluster: &Cluster) -> Vec<Call> {
         calls.push(Call::new(step, &[]));
     }
     calls.push(Call::new("istioctl.analyze", &[("compatible", "true")]));
+    calls.push(Call::new("misc.resource-usage", &[]));
+    calls.push(Call::new(
+        "misc.resource-usage",
+        &[("per_workload", "3"), ("log_lines", "4000"), ("saved_clusters", "1")],
+    ));
+    // No recording has logs of CoreDNS.
+    calls.push(Call::new("misc.coredns", &[("window_s", "0"), ("log_lines", "0")]));
     let mut namespaces = BTreeSet::new();
     for (namespace, pod) in proxies(cluster).await {
         if namespaces.insert(namespace.clone()) {
