@@ -20,12 +20,13 @@ const SETTING: &str = "ISTIO_META_DNS_CAPTURE";
 /// Reads one proxy.
 pub(super) async fn read(cluster: &Cluster, proxy: &ProxyPod, captures: bool) -> Result<Read<ProxyDns>, Error> {
     let (namespace, pod) = (&proxy.namespace, &proxy.name);
-    let dump = cluster::read(cluster.pod_page(namespace, pod, ENVOY_ADMIN, "/config_dump").await)?;
+    let mut envoy = proxy.port(cluster, ENVOY_ADMIN);
+    let dump = cluster::read(envoy.page("/config_dump").await)?;
     let dump = match dump {
         Ok(dump) => dump,
         Err(skipped) => return Ok(Err(skipped)),
     };
-    let page = cluster::read(cluster.pod_page(namespace, pod, ENVOY_ADMIN, "/clusters?format=json").await)?;
+    let page = cluster::read(envoy.page("/clusters?format=json").await)?;
     let page = match page {
         Ok(page) => page,
         Err(skipped) => return Ok(Err(skipped)),
@@ -39,7 +40,7 @@ pub(super) async fn read(cluster: &Cluster, proxy: &ProxyPod, captures: bool) ->
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     };
     let capture = if captures {
-        match cluster::read(cluster.pod_page(namespace, pod, AGENT, "/stats/prometheus").await)? {
+        match cluster::read(proxy.port(cluster, AGENT).page("/stats/prometheus").await)? {
             Ok(page) => Some(capture(&String::from_utf8_lossy(&page))),
             Err(skipped) => return Ok(Err(skipped)),
         }

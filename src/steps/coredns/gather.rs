@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use http::Method;
 use tokio::time::Instant;
 
 use super::super::{
@@ -12,9 +11,12 @@ use super::super::{
 };
 use super::{CorednsInput, capture, configuration::NAMESPACE, data::ProxyDns, metrics::DnsMetrics};
 use crate::{
-    cluster::{self, Cluster, Error, LogQuery, Scope, pod_http::PodHttpLimits},
+    cluster::{
+        self, Cluster, Error, LogQuery, Scope,
+        pod_http::{Place, PodHttpLimits},
+    },
     logs::{DigestBuilder, LogDigest, Source},
-    mesh::{Extent, Kind, Mesh},
+    mesh::{Kind, KindSet, Mesh},
     report::{Read, Skipped},
 };
 
@@ -60,7 +62,7 @@ pub(super) async fn gather(cluster: &Cluster, input: &CorednsInput) -> Result<Ev
         }
         None => None,
     };
-    let mesh = cluster.mesh_builder(cluster.istio_namespace().await?, Extent::Whole).await?.build();
+    let mesh = cluster.whole_mesh(KindSet::all()).await?.build();
     let usage = pod_usage::read(cluster, &Scope::Namespaces(vec![NAMESPACE.to_owned()])).await?;
     let pods = dns_pods(&mesh);
     if pods.len() > MAX_REPLICAS {
@@ -121,8 +123,8 @@ async fn replica(cluster: &Cluster, pod: &str, window_s: u32, input: &CorednsInp
 
 async fn metrics(cluster: &Cluster, pod: &str) -> Result<DnsMetrics, Error> {
     let limits = PodHttpLimits { max_bytes: MAX_METRICS_BYTES, deadline: Duration::from_secs(10) };
-    let answer = cluster.pod_request(Method::GET, NAMESPACE, pod, METRICS, "/metrics", limits).await?;
-    let page = answer.page(NAMESPACE, pod, METRICS, "/metrics")?;
+    let place = Place { namespace: NAMESPACE.to_owned(), pod: pod.to_owned(), node: None, port: METRICS };
+    let page = cluster.port_at(place).page_within("/metrics", limits).await?;
     Ok(DnsMetrics::read(&String::from_utf8_lossy(&page)))
 }
 

@@ -92,7 +92,7 @@ pub(super) fn judge(input: &CorednsInput, evidence: Evidence) -> Judgement<Cored
     found.extend(dns.entries.iter().filter_map(|entry| findings::of_entry(entry, &dns)));
 
     let options = Options { namespaces: input.namespace.iter().cloned().collect(), ..Options::default() };
-    let analysis = detectors::detect(&mesh, &[Area::Dns], &options);
+    let analysis = detectors::detect(&mesh, &detectors::of_areas(&[Area::Dns]), &options);
     found.extend(analysis.findings());
     skipped.extend(analysis.skipped.iter().cloned());
     for kind in [Kind::Pod, Kind::ServiceEntry, Kind::Sidecar] {

@@ -3,6 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    cluster::{
+        Cluster,
+        pod_http::{Place, PodPort},
+    },
     mesh::{Kind, Mesh, Object, REVISION, View, Workload},
     report::{Owner, Skipped, Subject},
     steps::{
@@ -27,6 +31,7 @@ pub(in crate::steps) struct ProxyPod {
     pub(in crate::steps) is_gateway: bool,
     pub(in crate::steps) is_running: bool,
     is_ready: bool,
+    node: Option<String>,
 }
 
 impl ProxyPod {
@@ -43,8 +48,15 @@ impl ProxyPod {
             revision: pod.annotation(REVISION).or_else(|| pod.label(REVISION)).unwrap_or_default().to_owned(),
             is_gateway: pod.spec().get("containers").items().all(|container| container.get("name").text() == PROXY),
             is_running: phase == "Running" && !is_leaving && status.path(&["state", "running"]).is_set(),
+            node: pod.spec().get("nodeName").text_if_any().map(str::to_owned),
             is_ready: conditions.find(ready).is_some_and(|condition| condition.get("status").text() == "True"),
         }
+    }
+
+    /// One of its ports.
+    pub(in crate::steps) fn port(&self, cluster: &Cluster, port: u16) -> PodPort {
+        let (namespace, pod) = (self.namespace.clone(), self.name.clone());
+        cluster.port_at(Place { namespace, pod, node: self.node.clone(), port })
     }
 
     pub(in crate::steps) fn place(&self) -> String {
@@ -152,6 +164,7 @@ mod tests {
             is_gateway: false,
             is_running: true,
             is_ready,
+            node: None,
         }
     }
 

@@ -7,7 +7,6 @@ use std::{
 
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
-use http::Method;
 
 use super::super::{
     pod_usage::{self, PodUsage},
@@ -30,7 +29,7 @@ use crate::{
         server_info::{Memory, ServerInfo},
         traffic::Traffic,
     },
-    mesh::{Extent, Mesh},
+    mesh::{KindSet, Mesh},
     report::{Read, Skipped},
 };
 
@@ -57,8 +56,7 @@ pub(super) async fn gather(cluster: &Cluster, input: &ResourceUsageInput) -> Res
     let control_plane = cluster.control_plane_of(&[], input.revision.as_deref()).await?;
     let revisions = input.revision.as_ref().map(|_| control_plane.revisions());
     let mut skipped = control_plane.skipped.clone();
-    let istio_namespace = cluster.istio_namespace().await?;
-    let mesh = cluster.mesh_builder(istio_namespace, Extent::Whole).await?.build();
+    let mesh = cluster.whole_mesh(KindSet::all()).await?.build();
     let usage = pod_usage::read(cluster, &Scope::All).await?;
 
     let proxies = proxy_sample::proxies(&mesh, &input.namespace, revisions.as_deref());
@@ -87,17 +85,15 @@ pub(super) async fn gather(cluster: &Cluster, input: &ResourceUsageInput) -> Res
 }
 
 async fn metrics(cluster: &Cluster, istiod: &Istiod) -> Result<Bytes, Error> {
-    let (namespace, name) = (target::namespace(&istiod.pod), target::name(&istiod.pod));
     let limits = PodHttpLimits { max_bytes: MAX_METRICS_BYTES, ..PodHttpLimits::default() };
-    let path = "/metrics";
-    let answer = cluster.pod_request(Method::GET, namespace, name, ISTIOD_DEBUG, path, limits).await?;
-    answer.page(namespace, name, ISTIOD_DEBUG, path)
+    cluster.pod_port(&istiod.pod, ISTIOD_DEBUG).page_within("/metrics", limits).await
 }
 
 /// The pages of one proxy, one after the other: Envoy answers on its main thread. A port that does not answer at all is
 /// asked once.
 async fn read_proxy(cluster: &Cluster, proxy: &ProxyPod, log_lines: u32) -> Result<Read<ProxyFacts>, Error> {
-    let first = page(cluster, proxy, "/server_info").await;
+    let mut envoy = proxy.port(cluster, ENVOY_ADMIN);
+    let first = envoy.page("/server_info").await;
     if let Err(Error::Pod(error)) = &first
         && !matches!(error, PodHttpError::Status { .. })
     {
@@ -105,20 +101,16 @@ async fn read_proxy(cluster: &Cluster, proxy: &ProxyPod, log_lines: u32) -> Resu
     }
     let info = read(first, proxy, "/server_info", |page| ServerInfo::parse(page)).await?;
     let (path, parse) = ("/memory", |page: &[u8]| Memory::parse(page));
-    let memory = read(page(cluster, proxy, path).await, proxy, path, parse).await?;
+    let memory = read(envoy.page(path).await, proxy, path, parse).await?;
     let (path, parse) = ("/config_dump", |page: &[u8]| Footprint::read(page));
-    let footprint = read(page(cluster, proxy, path).await, proxy, path, parse).await?;
+    let footprint = read(envoy.page(path).await, proxy, path, parse).await?;
     let (path, parse) = ("/clusters?format=json", |page: &[u8]| Clusters::parse(page).map(|page| Traffic::of(&page)));
-    let traffic = read(page(cluster, proxy, path).await, proxy, path, parse).await?;
+    let traffic = read(envoy.page(path).await, proxy, path, parse).await?;
     let (path, parse) =
         ("/stats/prometheus?usedonly", |page: &[u8]| Ok(statistics::read(&String::from_utf8_lossy(page))));
-    let statistics = read(page(cluster, proxy, path).await, proxy, path, parse).await?;
+    let statistics = read(envoy.page(path).await, proxy, path, parse).await?;
     let log = if log_lines == 0 { None } else { Some(log(cluster, proxy, log_lines).await?) };
     Ok(Ok(ProxyFacts { info, memory, footprint, traffic, statistics, log }))
-}
-
-async fn page(cluster: &Cluster, proxy: &ProxyPod, path: &str) -> Result<Bytes, Error> {
-    cluster.pod_page(&proxy.namespace, &proxy.name, ENVOY_ADMIN, path).await
 }
 
 /// Reads a page away from the threads that serve requests: a dump may be 100 MB.

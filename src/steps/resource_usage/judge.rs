@@ -86,7 +86,7 @@ pub(super) fn judge(input: &ResourceUsageInput, evidence: Evidence) -> Judgement
     let mesh_wide = input.is_whole_mesh().then(|| scope::mesh_wide(&mesh, &held));
     let discovery_selectors = discovery_selectors::scope(&mesh, &answers, input);
 
-    let analysis = detectors::detect(&mesh, &[Area::Resources], &options(input));
+    let analysis = detectors::detect(&mesh, &detectors::of_areas(&[Area::Resources]), &options(input));
     found.extend(analysis.findings());
     skipped.extend(analysis.skipped.iter().cloned());
     skipped.extend(unread(&mesh, &skipped));
