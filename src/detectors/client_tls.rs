@@ -7,6 +7,8 @@ use crate::mesh::{Mesh, Object, View, labels};
 /// (<https://istio.io/latest/docs/reference/config/networking/destination-rule/#ClientTLSSettings>).
 pub(super) struct ClientTls<'m> {
     pub(super) mode: &'m str,
+    /// The whole block.
+    pub(super) settings: View<'m>,
     /// The subset that it is for; the whole host where there is none.
     pub(super) subset: View<'m>,
     /// The port of the service that it is for.
@@ -61,7 +63,7 @@ fn add<'m>(found: &mut Vec<ClientTls<'m>>, policy: View<'m>, subset: View<'m>, p
         let mode = settings.get("mode").text();
         if !mode.is_empty() {
             let elsewhere = if port.is_none() { levels().filter_map(number).collect() } else { Vec::new() };
-            found.push(ClientTls { mode, subset, port, elsewhere, path: path.key("tls").key("mode") });
+            found.push(ClientTls { mode, settings, subset, port, elsewhere, path: path.key("tls").key("mode") });
         }
     }
 }

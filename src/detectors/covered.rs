@@ -109,4 +109,6 @@ pub static COVERED: &[Covered] = &[
     covered("cni/validation-failed", Certain, &["K8S0003", "LOG0074"]),
     covered("cni/repair", Certain, &["LOG0076"]),
     covered("cni/sandbox-failed", Certain, &["K8S0010", "LOG0086"]),
+    covered("egress/selector", Certain, &["IST0101"]),
+    covered("egress/webhook-blocks", Certain, &["K8S0013", "K8S0014"]),
 ];

@@ -1,151 +1,133 @@
-//! Finds HTTP proxies that pods use and the mesh does not know as it must, and bypass lists that miss the cluster.
+//! The HTTP proxies that workloads are told to use, and the `ServiceEntries` that describe them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use crate::analyzers::{Analyzer, Message, Messages, Path};
-use crate::detectors::{Certainty, Detector};
-use crate::mesh::{HttpProxy, Kind, Mesh, Object, ProxyEntry, ProxyEnvironment, Workload};
-use crate::report::{Code, Severity};
+use crate::mesh::{Kind, Mesh, Object, View, Workload, host, own_containers};
 
-const DOCS: &str = "https://learn.microsoft.com/azure/aks/http-proxy#istio-add-on-http-proxy-for-external-services";
-const READS: &[Kind] = &[Kind::Pod, Kind::ServiceEntry, Kind::Service, Kind::Namespace];
+/// An HTTP proxy, as it stands in a variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct HttpProxy<'m> {
+    pub(crate) host: &'m str,
+    pub(crate) port: i64,
+}
 
-pub(super) const WITHOUT_ENTRY: Detector = Detector {
-    certainty: Certainty::Likely,
-    rule: Analyzer {
-        name: "egress/proxy-no-serviceentry",
-        reads: READS,
-        reports: &[&EGR0080],
-        by_default: true,
-        run: find_proxies_without_entry,
-    },
-};
+/// The variables that name one
+/// (<https://learn.microsoft.com/azure/aks/http-proxy>).
+pub(crate) const VARIABLES: [&str; 2] = ["HTTP_PROXY", "HTTPS_PROXY"];
 
-pub(super) const WRONG_ENTRY: Detector = Detector {
-    certainty: Certainty::Certain,
-    rule: Analyzer {
-        name: "egress/proxy-serviceentry-wrong",
-        reads: READS,
-        reports: &[&EGR0081],
-        by_default: true,
-        run: find_wrong_entries,
-    },
-};
-
-pub(super) const INCOMPLETE_BYPASS: Detector = Detector {
-    certainty: Certainty::Likely,
-    rule: Analyzer {
-        name: "egress/no-proxy-incomplete",
-        reads: READS,
-        reports: &[&EGR0082],
-        by_default: true,
-        run: find_incomplete_bypasses,
-    },
-};
-
-static EGR0080: Code =
-    Code { id: "EGR0080", severity: Severity::Error, docs: DOCS, page: include_str!("pages/EGR0080.md") };
-static EGR0081: Code =
-    Code { id: "EGR0081", severity: Severity::Error, docs: DOCS, page: include_str!("pages/EGR0081.md") };
-static EGR0082: Code = Code {
-    id: "EGR0082",
-    severity: Severity::Warning,
-    docs: "https://learn.microsoft.com/azure/aks/http-proxy",
-    page: include_str!("pages/EGR0082.md"),
-};
-
-/// Who uses a proxy: the first pod of each namespace stands for all of it.
-fn users(mesh: &Mesh) -> BTreeMap<(HttpProxy, &str), &Object> {
-    let mut users = BTreeMap::new();
+/// The proxies that workloads of each namespace are told to use, with the first pod. Those of the cluster itself, and those
+/// beside the application in its pod, are none of the outside.
+pub(crate) fn http_proxies(mesh: &Mesh) -> BTreeMap<(&str, HttpProxy<'_>), &Object> {
+    let mut found = BTreeMap::new();
     for pod in mesh.each(Kind::Pod).filter(|pod| Workload::of_pod(pod).has_proxy()) {
-        for (_, proxy) in ProxyEnvironment::of(pod).proxies {
-            users.entry((proxy, pod.namespace())).or_insert(pod);
+        for (_, proxy) in of_pod(pod).filter(|(_, proxy)| proxy.is_outside(mesh)) {
+            found.entry((pod.namespace(), proxy)).or_insert(pod);
         }
     }
-    users
+    found
 }
 
-fn find_proxies_without_entry<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
-    for ((proxy, namespace), pod) in users(mesh) {
-        if mesh.entries_for(&proxy, namespace).is_empty() && !mesh.is_service(&proxy, namespace) {
-            messages.report(mesh_does_not_know(pod, &proxy));
-        }
+/// The proxies that the environment of a pod names, each with the variable.
+pub(crate) fn of_pod(pod: &Object) -> impl Iterator<Item = (&'static str, HttpProxy<'_>)> {
+    own_containers(pod).into_iter().flat_map(|container| {
+        VARIABLES.into_iter().filter_map(move |name| Some((name, HttpProxy::parse(variable(container, name))?)))
+    })
+}
+
+/// The value of a variable of a container, in upper or lower case.
+pub(crate) fn variable<'m>(container: View<'m>, name: &str) -> &'m str {
+    let mut variables = container.get("env").items();
+    let found = variables.find(|variable| variable.get("name").text().eq_ignore_ascii_case(name));
+    found.map_or("", |variable| variable.get("value").text())
+}
+
+impl<'m> HttpProxy<'m> {
+    pub(crate) fn parse(text: &'m str) -> Option<Self> {
+        let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        let authority = authority.rsplit('@').next().unwrap_or_default();
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) => (host, port.parse().ok()?),
+            None => (authority, if scheme == "https" { 443 } else { 80 }),
+        };
+        (!host.is_empty()).then_some(Self { host, port })
+    }
+
+    /// Neither in the cluster nor beside the application in its pod.
+    pub(crate) fn is_outside(&self, mesh: &Mesh) -> bool {
+        let is_here = self.host == "localhost" || ip(self.host).is_some_and(|ip| ip.is_loopback());
+        let is_name = ip(self.host).is_none();
+        !is_here && !(is_name && (!self.host.contains('.') || mesh.is_cluster_host(self.host)))
+    }
+
+    /// The ServiceEntry that it needs in a namespace
+    /// (<https://learn.microsoft.com/azure/aks/http-proxy#istio-add-on-http-proxy-for-external-services>).
+    pub(crate) fn manifest(&self, namespace: &str) -> String {
+        let (host, address) = match ip(self.host) {
+            // The host is not used for TCP, but there must be one.
+            Some(address) if address.is_ipv4() => ("http-proxy.external", format!("{address}/32")),
+            Some(address) => ("http-proxy.external", format!("{address}/128")),
+            None => (self.host, format!("<address of {}>/32", self.host)),
+        };
+        format!(
+            "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata:\n  name: http-proxy\n  namespace: \
+             {namespace}\nspec:\n  hosts:\n  - {host}\n  addresses:\n  - {address}\n  ports:\n  - number: {}\n    name: \
+             tcp\n    protocol: TCP\n  location: MESH_EXTERNAL\n  resolution: NONE\n",
+            self.port
+        )
+    }
+
+    /// The entries that are for its host or address, whatever else they say.
+    pub(crate) fn entries<'e>(&self, mesh: &'e Mesh) -> Vec<&'e Object> {
+        let address = ip(self.host);
+        let is_for = |entry: &&Object| match address {
+            Some(address) => entry.spec().get("addresses").texts().any(|range| contains(range, address)),
+            None => entry.spec().get("hosts").texts().any(|known| host::is_subset(self.host, known)),
+        };
+        mesh.each(Kind::ServiceEntry).filter(is_for).collect()
     }
 }
 
-fn find_wrong_entries<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
-    let mut seen = BTreeSet::new();
-    for (proxy, namespace) in users(mesh).into_keys() {
-        let entries = mesh.entries_for(&proxy, namespace);
-        if entries.iter().any(|entry| entry.problems.is_empty()) {
-            continue;
-        }
-        for ProxyEntry { entry, problems } in entries {
-            if seen.insert((proxy.clone(), entry.full_name())) {
-                messages.report(entry_is_wrong(entry, &proxy, &problems));
-            }
-        }
-    }
+fn ip(text: &str) -> Option<IpAddr> {
+    text.parse().ok()
 }
 
-fn find_incomplete_bypasses<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
-    let mut seen = BTreeSet::new();
-    for pod in mesh.each(Kind::Pod).filter(|pod| Workload::of_pod(pod).has_proxy()) {
-        let environment = ProxyEnvironment::of(pod);
-        if environment.proxies.is_empty() || !seen.insert((pod.namespace(), environment.bypass.clone())) {
-            continue;
-        }
-        // How applications write the names of Services.
-        let names = ["name.namespace.svc", "name.namespace.svc.cluster.local"];
-        let missing: Vec<&str> = names.into_iter().filter(|name| !environment.bypasses(name)).collect();
-        if !missing.is_empty() {
-            messages.report(services_go_to_the_proxy(pod, &missing));
-        }
-    }
-}
-
-fn mesh_does_not_know<'m>(pod: &'m Object, proxy: &HttpProxy) -> Message<'m> {
-    let text = format!(
-        "Pods of namespace {} use the HTTP proxy {proxy}, and no ServiceEntry tells the mesh of it: a sidecar may take \
-         CONNECT for an HTTP request of its own, and under REGISTRY_ONLY refuses it.",
-        pod.namespace()
-    );
-    let remedy = format!("Create a ServiceEntry for it:\n{}", manifest(proxy, pod.namespace()));
-    Message::new(&EGR0080, pod, text).at(Path::spec().key("containers")).remedy(remedy)
-}
-
-/// The ServiceEntry that a proxy needs.
-pub(crate) fn manifest(proxy: &HttpProxy, namespace: &str) -> String {
-    let address = match proxy.host.parse::<std::net::IpAddr>() {
-        Ok(std::net::IpAddr::V4(address)) => format!("{address}/32"),
-        Ok(std::net::IpAddr::V6(address)) => format!("{address}/128"),
-        Err(_) => format!("<address of {}>/32", proxy.host),
+/// Whether an address, or a range such as `10.0.0.0/8`, contains an address.
+pub(crate) fn contains(range: &str, address: IpAddr) -> bool {
+    let (start, length) = range.split_once('/').unwrap_or((range, ""));
+    let bits = |address: IpAddr| match address {
+        IpAddr::V4(address) => (u128::from(address.to_bits()), 32_u32),
+        IpAddr::V6(address) => (address.to_bits(), 128),
     };
-    // The host is not used for TCP, but there must be one.
-    let host = if proxy.host.parse::<std::net::IpAddr>().is_ok() { "http-proxy.external" } else { &proxy.host };
-    format!(
-        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata:\n  name: http-proxy\n  namespace: {namespace}\n\
-         spec:\n  hosts:\n  - {host}\n  addresses:\n  - {address}\n  ports:\n  - number: {}\n    name: tcp\n    \
-         protocol: TCP\n  location: MESH_EXTERNAL\n  resolution: NONE\n",
-        proxy.port
-    )
+    let Some(start) = ip(start) else { return false };
+    let ((start, width), (address, other_width)) = (bits(start), bits(address));
+    let length = if length.is_empty() { Some(width) } else { length.parse().ok() };
+    let Some(length) = length.filter(|length| *length <= width && width == other_width) else { return false };
+    length == 0 || start >> (width - length) == address >> (width - length)
 }
 
-fn entry_is_wrong<'m>(entry: &'m Object, proxy: &HttpProxy, problems: &[String]) -> Message<'m> {
-    let text = format!("This entry does not serve the HTTP proxy {proxy} that pods use: {}.", problems.join("; "));
-    let remedy =
-        format!("Give it addresses with the proxy's own address, and port {} with the protocol TCP.", proxy.port);
-    Message::new(&EGR0081, entry, text).at(Path::spec()).remedy(remedy)
-}
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
 
-fn services_go_to_the_proxy<'m>(pod: &'m Object, missing: &[&str]) -> Message<'m> {
-    let text = format!(
-        "Pods of namespace {} use an HTTP proxy, and their NO_PROXY does not hold {}: calls within the cluster go to the \
-         proxy.",
-        pod.namespace(),
-        missing.join(" and ")
-    );
-    let remedy = "Add .svc and .cluster.local to NO_PROXY; where AKS sets it, to noProxy of the cluster's HTTP proxy \
-        configuration (az aks update --http-proxy-config), and restart the pods.";
-    Message::new(&EGR0082, pod, text).at(Path::spec().key("containers")).remedy(remedy)
+    #[test]
+    fn proxies_are_read_from_variables() {
+        let found = |text| HttpProxy::parse(text).map(|proxy| (proxy.host, proxy.port));
+        assert_eq!(found("http://user:p@ss@proxy.example.com:3128/"), Some(("proxy.example.com", 3128)));
+        assert_eq!(found("10.0.0.4:8080"), Some(("10.0.0.4", 8080)));
+        assert_eq!(found("https://proxy.example.com"), Some(("proxy.example.com", 443)));
+        assert_eq!(found(""), None);
+        assert_eq!(found("http://proxy:port"), None);
+    }
+
+    #[test]
+    fn ranges_contain_addresses() {
+        let check = |range: &str, address: &str| contains(range, address.parse().unwrap());
+        assert!(check("10.0.0.0/8", "10.1.2.3") && check("10.0.0.4", "10.0.0.4") && check("0.0.0.0/0", "1.2.3.4"));
+        assert!(check("fd00::/8", "fd12::1"));
+        assert!(!check("10.0.0.4/32", "10.0.0.5") && !check("10.0.0.0/33", "10.0.0.0") && !check("x", "10.0.0.1"));
+        assert!(!check("::/0", "10.0.0.1"));
+    }
 }

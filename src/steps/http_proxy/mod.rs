@@ -13,8 +13,14 @@ use super::{About, Cost, Invalid, Judgement, Permission, Step, counted, input::c
 use crate::{
     analyzers::Options,
     cluster::{Cluster, Error},
-    detectors::{self, detect, egress::http_proxies::manifest},
-    mesh::{HttpProxy, Kind, Mesh, ProxyEnvironment, Workload},
+    detectors::{
+        self, detect,
+        egress::{
+            http_proxies::{HttpProxy, of_pod, variable},
+            misdescribed_proxies,
+        },
+    },
+    mesh::{Kind, Mesh, Workload, own_containers},
 };
 
 /// Problems of the catalogue that this step names.
@@ -60,7 +66,7 @@ pub struct HttpProxiesData {
 pub struct UsedProxy {
     /// Without user name and password.
     pub host: String,
-    pub port: u16,
+    pub port: i64,
     pub namespace: String,
     /// Workloads whose environment names it.
     pub workloads: Vec<String>,
@@ -68,24 +74,24 @@ pub struct UsedProxy {
     pub in_mesh: usize,
     /// The variables that name it.
     pub variables: Vec<String>,
-    /// What goes past it, by NO_PROXY; null where no variable says so.
-    pub bypass: Option<Vec<String>>,
-    /// It is a Service of the cluster, which needs no entry.
-    pub is_service: bool,
-    /// The ServiceEntries that this namespace sees for it.
+    /// What goes past it, by NO_PROXY.
+    pub bypass: Vec<String>,
+    /// It is in the cluster, or beside the application in its pod, and needs no entry.
+    pub in_cluster: bool,
+    /// The ServiceEntries that are for it.
     pub entries: Vec<ProxyServiceEntry>,
     /// What to apply where no entry serves it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest: Option<String>,
 }
 
-/// A ServiceEntry, and what is wrong with it.
+/// A ServiceEntry, and what is wrong with it as this namespace sees it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProxyServiceEntry {
     pub namespace: String,
     pub name: String,
-    /// Empty for one that serves the proxy.
-    pub problems: Vec<String>,
+    /// What keeps requests of this namespace from passing; null for one that serves the proxy.
+    pub problem: Option<String>,
 }
 
 impl HttpProxiesInput {
@@ -93,7 +99,7 @@ impl HttpProxiesInput {
         self.namespace.is_empty() || self.namespace.iter().any(|covered| covered == namespace)
     }
 
-    fn asked(&self) -> Option<HttpProxy> {
+    fn asked(&self) -> Option<HttpProxy<'_>> {
         HttpProxy::parse(self.proxy.as_deref()?)
     }
 }
@@ -178,58 +184,59 @@ struct Users {
     workloads: BTreeSet<String>,
     in_mesh: BTreeSet<String>,
     variables: BTreeSet<String>,
-    bypass: Option<BTreeSet<String>>,
+    bypass: BTreeSet<String>,
 }
 
 fn used(mesh: &Mesh, input: &HttpProxiesInput) -> Vec<UsedProxy> {
-    let mut users: BTreeMap<(HttpProxy, String), Users> = BTreeMap::new();
+    let mut users: BTreeMap<(HttpProxy<'_>, &str), Users> = BTreeMap::new();
     for pod in mesh.each(Kind::Pod).filter(|pod| input.covers(pod.namespace())) {
-        let environment = ProxyEnvironment::of(pod);
-        for (variable, proxy) in environment.proxies {
-            let users = users.entry((proxy, pod.namespace().to_owned())).or_default();
-            let (kind, name) = mesh_pod::owner(pod);
-            let workload = format!("{kind} {name}");
+        for (name, proxy) in of_pod(pod) {
+            let users = users.entry((proxy, pod.namespace())).or_default();
+            let (kind, workload) = mesh_pod::owner(pod);
+            let workload = format!("{kind} {workload}");
             if Workload::of_pod(pod).has_proxy() {
                 users.in_mesh.insert(workload.clone());
             }
             users.workloads.insert(workload);
-            users.variables.insert(variable);
-            if let Some(bypass) = &environment.bypass {
-                users.bypass.get_or_insert_default().extend(bypass.iter().cloned());
+            users.variables.insert(name.to_owned());
+            for container in own_containers(pod) {
+                let entries = variable(container, "NO_PROXY").split(',').map(str::trim);
+                let entries = entries.filter(|entry| !entry.is_empty()).map(str::to_owned);
+                users.bypass.extend(entries);
             }
         }
     }
     if let Some(asked) = input.asked() {
         users.retain(|(proxy, _), _| *proxy == asked);
         for namespace in &input.namespace {
-            users.entry((asked.clone(), namespace.clone())).or_default();
+            users.entry((asked, namespace)).or_default();
         }
     }
     users.into_iter().map(|((proxy, namespace), users)| show(mesh, proxy, namespace, users)).collect()
 }
 
-fn show(mesh: &Mesh, proxy: HttpProxy, namespace: String, users: Users) -> UsedProxy {
-    let entries: Vec<ProxyServiceEntry> = mesh
-        .entries_for(&proxy, &namespace)
+fn show(mesh: &Mesh, proxy: HttpProxy<'_>, namespace: &str, users: Users) -> UsedProxy {
+    let entries: Vec<ProxyServiceEntry> = proxy
+        .entries(mesh)
         .into_iter()
-        .map(|found| ProxyServiceEntry {
-            namespace: found.entry.namespace().to_owned(),
-            name: found.entry.name().to_owned(),
-            problems: found.problems,
+        .map(|entry| ProxyServiceEntry {
+            namespace: entry.namespace().to_owned(),
+            name: entry.name().to_owned(),
+            problem: misdescribed_proxies::fault(mesh, entry, proxy, namespace),
         })
         .collect();
-    let is_service = mesh.is_service(&proxy, &namespace);
-    let is_served = is_service || entries.iter().any(|entry| entry.problems.is_empty());
+    let in_cluster = !proxy.is_outside(mesh);
+    let is_served = in_cluster || entries.iter().any(|entry| entry.problem.is_none());
     UsedProxy {
-        manifest: (!is_served).then(|| manifest(&proxy, &namespace)),
-        host: proxy.host,
+        manifest: (!is_served).then(|| proxy.manifest(namespace)),
+        host: proxy.host.to_owned(),
         port: proxy.port,
-        namespace,
+        namespace: namespace.to_owned(),
         workloads: users.workloads.into_iter().collect(),
         in_mesh: users.in_mesh.len(),
         variables: users.variables.into_iter().collect(),
-        bypass: users.bypass.map(|entries| entries.into_iter().collect()),
-        is_service,
+        bypass: users.bypass.into_iter().collect(),
+        in_cluster,
         entries,
     }
 }

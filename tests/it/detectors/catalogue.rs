@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::{say, shared};
 
 /// The areas whose certain and easy entries must all have an answer.
-const WHOLE_AREAS: &[&str] = &["ca", "cni", "cp", "inject", "meshcfg", "net"];
+const WHOLE_AREAS: &[&str] = &["ca", "cni", "cp", "egress", "inject", "meshcfg", "net"];
 
 /// Entries of these areas without an answer, each with the reason.
 const WITHOUT_ANSWER: &[(&str, &str)] = &[];

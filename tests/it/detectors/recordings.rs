@@ -67,6 +67,16 @@ const FAULTS: &[(&str, &str, &[&str])] = &[
         "34 a misspelt field",
         &["CFG0009", "istio-shared-configmap-asm-1-29", "holdApplicationUntilProxyStarts."],
     ),
+    (
+        "broken",
+        "33 REGISTRY_ONLY hides the host that ledger calls",
+        &["EGR0001", "bank/ledger-", "api.partner.example", "Sidecar bank/default"],
+    ),
+    (
+        "upstream",
+        "REGISTRY_ONLY blocks the host that store calls",
+        &["EGR0001", "default-apps/store-", "ext.example.org"],
+    ),
 ];
 
 #[test]
