@@ -198,6 +198,13 @@ pub struct Capture {
     /// Record only these namespaces, and what has none; repeat it for several.
     #[arg(long, value_name = "NAMESPACE")]
     pub namespace: Vec<String>,
+    /// Record only what one of these specs matches, as `istioctl bug-report` reads them:
+    /// `namespaces/deployments/pods/labels/annotations/containers`, each a list with commas. Repeat it for several.
+    #[arg(long, value_name = "SPEC")]
+    pub include: Vec<String>,
+    /// Leave out what one of these specs matches, whatever the others say.
+    #[arg(long, value_name = "SPEC")]
+    pub exclude: Vec<String>,
     /// Leave out what the steps do not read: schemas of CRDs, injection templates, long logs.
     #[arg(long)]
     pub small: bool,

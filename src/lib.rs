@@ -18,6 +18,7 @@ pub mod prometheus;
 pub mod redact;
 pub mod report;
 pub mod runs;
+pub mod selection;
 pub mod start;
 pub mod steps;
 pub mod telemetry;

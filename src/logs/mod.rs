@@ -12,6 +12,7 @@ mod mask;
 pub mod pairing;
 pub mod signatures;
 pub mod summary;
+pub mod time_range;
 
 pub use access_log::{AccessLogLine, Side, UpstreamCluster};
 pub use digest::{DigestBuilder, LogDigest, SignatureHit, UnknownLine};

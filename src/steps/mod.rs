@@ -4,6 +4,7 @@
 mod about;
 mod access_logging;
 mod analyze;
+mod bug_report;
 mod check_inject;
 mod codes;
 mod coredns;
@@ -43,6 +44,10 @@ use utoipa::{PartialSchema, ToSchema};
 pub use about::{About, Cost, Permission};
 pub use access_logging::{AccessLogs, AccessLogsData, AccessLogsInput, LoggingCounts, WorkloadLogging};
 pub use analyze::{Analyze, AnalyzeData, AnalyzeInput, AnalyzedFile, MAX_FILES_BYTES};
+pub use bug_report::{
+    BugReport, BugReportArchive, BugReportData, BugReportInput, BugReportPlan, ConfigFile, ReportLayout, ReportedStep,
+    Wanted, WeighedLog,
+};
 pub use check_inject::{CheckInject, CheckInjectData, CheckInjectInput};
 pub use coredns::{Coredns, CorednsData, CorednsInput};
 pub use crds::{Crds, CrdsData, CrdsInput};
@@ -96,6 +101,7 @@ pub static STEPS: &[&dyn AnyStep] = &[
     &Version,
     &VerifyInstall,
     &CheckInject,
+    &BugReport,
     &ResourceUsage,
     &Misconfiguration,
     &Coredns,

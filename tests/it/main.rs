@@ -3,6 +3,7 @@
 
 mod analyze;
 mod api;
+mod bug_report;
 mod capture;
 mod detectors;
 mod errors;
