@@ -9,7 +9,6 @@ mod bug_report;
 mod client;
 mod collect;
 mod error;
-mod fetch;
 mod layout;
 mod manifest;
 mod open;
@@ -30,7 +29,7 @@ pub use error::Error;
 pub use layout::hexadecimal;
 pub use store::Kind;
 pub use tree::Limits;
-pub use writer::{Cut, WriteOptions, Written, write};
+pub use writer::{Budget, Budgets, Cut, Layout, WriteOptions, Written, write};
 
 use crate::clock::Clock;
 use crate::cluster::{Cluster, Settings, Source};

@@ -54,13 +54,14 @@ impl Store {
         self.has(&format!("{folder}/{namespace}/{pod}/"))
     }
 
+    /// That something failed is written down too, and is no page.
     fn has(&self, folder: &str) -> bool {
-        self.tree.below(folder).next().is_some()
+        self.tree.below(folder).any(|path| !has_ending(path, "error"))
     }
 
     /// A log alone is no page.
     fn bug_report_has(&self, folder: &str) -> bool {
-        self.tree.below(folder).any(|path| std::path::Path::new(path).extension().is_none_or(|ending| ending != "log"))
+        self.tree.below(folder).any(|path| !has_ending(path, "log") && !has_ending(path, "error"))
     }
 
     /// The recorded answer to a request, `None` when it was not recorded. Reads from disk.
@@ -119,6 +120,10 @@ impl Store {
             _ => Some(format!("ports/{namespace}/{pod}/{port}/{}", bare.trim_start_matches('/'))),
         }
     }
+}
+
+fn has_ending(path: &str, ending: &str) -> bool {
+    std::path::Path::new(path).extension().is_some_and(|found| found == ending)
 }
 
 /// The path and the query of a request target.

@@ -3,10 +3,12 @@
 //! Everything that judges (analyzers, steps, the error catalogue) speaks in these types; everything that shows
 //! (the API, the renderers, the history) reads them. Nothing here does I/O.
 
+pub mod columns;
 mod finding;
 mod fingerprint;
 mod format;
 mod junit;
+mod progress;
 mod sarif;
 mod verdict;
 pub mod words;
@@ -16,6 +18,7 @@ pub use finding::{Code, Evidence, Finding, Owner, Severity, Subject};
 pub use fingerprint::fingerprint;
 pub use format::Format;
 pub use junit::junit;
+pub use progress::Progress;
 pub use sarif::sarif;
 pub use verdict::{Completeness, Counts, State, Verdict};
 

@@ -18,6 +18,7 @@ use crate::{
     config,
     report::{Finding, Format},
     runs::{self, Carried},
+    selection::Selection,
     start,
     steps::{self, Analyze, AnalyzeInput, AnalyzedFile, Inputs, Invalid, Prepared, Step as _},
 };
@@ -168,9 +169,15 @@ fn described(invalid: &[Invalid]) -> String {
 /// `meshtriage capture`: records the cluster, and says what it could not.
 pub async fn capture(args: &config::Capture) -> anyhow::Result<ExitCode> {
     let cluster = start::open_cluster(&args.cluster).await?;
-    let mut options = WriteOptions::new(cluster.now());
+    let mut selection = match Selection::parse(&args.include, &args.exclude) {
+        Ok(selection) => selection,
+        Err(error) => return Ok(usage(&error.to_string())),
+    };
+    selection.include.extend(Selection::of_namespaces(&args.namespace).include);
+    // A recording of some namespaces is of no use without the control plane; that it cannot be found shows later.
+    let control_plane = cluster.control_plane(&[]).await.map(|found| found.namespaces()).unwrap_or_default();
+    let mut options = WriteOptions::new(cluster.now()).select(selection, &control_plane);
     options.call_timeout = args.cluster.call_timeout();
-    options.namespaces.clone_from(&args.namespace);
     // What a step reads of a pod outside of the mesh (an application's log) is part of the recording, if it is not small.
     options.logs_outside_mesh = !args.small;
     if args.small {

@@ -10,25 +10,19 @@ use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tar::{EntryType, Header};
-use tempfile::TempPath;
+use tempfile::{SpooledTempFile, TempPath};
 use tokio::sync::mpsc;
 
 use super::super::Error;
 use super::super::layout::hexadecimal;
 use super::super::manifest::{FORMAT, Manifest, PATH, Sum};
+use super::Layout;
 use crate::report::Skipped;
 
 /// What goes into an archive.
 pub(super) enum Part {
-    Memory {
-        path: String,
-        content: Vec<u8>,
-    },
-    /// A list that may be larger than memory: in a file that has no name.
-    Spooled {
-        path: String,
-        file: File,
-    },
+    /// In memory, or in a file that has no name where it is large.
+    File { path: String, content: SpooledTempFile, size: u64 },
     /// Everything was recorded. An archive that does not get this is thrown away.
     Finish(Finish),
 }
@@ -40,34 +34,45 @@ pub(super) struct Finish {
     pub(super) skipped: Vec<Skipped>,
 }
 
-type Tar = tar::Builder<GzEncoder<BufWriter<File>>>;
+/// An archive that has got its name.
+pub(super) struct Finished {
+    pub(super) bytes: u64,
+    pub(super) files: usize,
+    pub(super) sha256: String,
+}
+
+type Tar = tar::Builder<GzEncoder<Summed<BufWriter<File>>>>;
 
 pub(super) struct Archive {
     path: PathBuf,
     /// Removed when it is dropped, unless it got its name.
     part: TempPath,
     tar: Tar,
+    manifest: &'static str,
     files: BTreeMap<String, Sum>,
 }
 
 impl Archive {
-    pub(super) fn create(path: &Path) -> Result<Self, Error> {
+    pub(super) fn create(path: &Path, layout: Layout) -> Result<Self, Error> {
         // A name of its own, so that neither another recording nor what a crash left behind is in the way.
         let part = tempfile::Builder::new().prefix(".capture-").suffix(".part").tempfile_in(folder(path));
         let (file, part) = part.map_err(Error::io("create", path))?.into_parts();
-        let tar = tar::Builder::new(GzEncoder::new(BufWriter::new(file), Compression::default()));
-        Ok(Self { path: path.into(), part, tar, files: BTreeMap::new() })
+        let tar = tar::Builder::new(GzEncoder::new(Summed::new(BufWriter::new(file)), Compression::default()));
+        let manifest = match layout {
+            Layout::Own => PATH,
+            // By the usual name, it would be taken for one of ours.
+            Layout::Istioctl => "meshtriage-manifest.json",
+        };
+        Ok(Self { path: path.into(), part, tar, manifest, files: BTreeMap::new() })
     }
 
-    /// Writes until everything is there. Answers the size and the number of files.
-    pub(super) fn run(mut self, mut parts: mpsc::Receiver<Part>) -> Result<(u64, usize), Error> {
+    /// Writes until everything is there.
+    pub(super) fn run(mut self, mut parts: mpsc::Receiver<Part>) -> Result<Finished, Error> {
         while let Some(part) = parts.blocking_recv() {
             let written = match part {
-                Part::Memory { path, content } => self.append(&path, content.len() as u64, content.as_slice()),
-                Part::Spooled { path, mut file } => file
-                    .stream_position()
-                    .and_then(|size| file.rewind().map(|()| size))
-                    .and_then(|size| self.append(&path, size, file)),
+                Part::File { path, mut content, size } => {
+                    content.rewind().and_then(|()| self.append(&path, size, content))
+                }
                 Part::Finish(finish) => return self.finish(finish),
             };
             written.map_err(Error::io("write", &self.path))?;
@@ -81,14 +86,14 @@ impl Archive {
         header.set_entry_type(EntryType::Regular);
         header.set_size(size);
         header.set_mode(0o644);
-        let mut content = Summed { content, digest: Sha256::new() };
+        let mut content = Summed::new(content);
         self.tar.append_data(&mut header, path, &mut content)?;
         let sum = Sum { size, sha256: hexadecimal(&content.digest.finalize()) };
         self.files.insert(path.to_owned(), sum);
         Ok(())
     }
 
-    fn finish(mut self, finish: Finish) -> Result<(u64, usize), Error> {
+    fn finish(mut self, finish: Finish) -> Result<Finished, Error> {
         let manifest = Manifest {
             format: FORMAT,
             generator: finish.generator,
@@ -97,23 +102,25 @@ impl Archive {
             skipped: finish.skipped,
             files: std::mem::take(&mut self.files),
         };
-        let count = manifest.files.len() + 1;
-        let path = self.path.clone();
-        let bytes = serde_json::to_vec_pretty(&manifest)
+        let files = manifest.files.len() + 1;
+        let (path, name) = (self.path.clone(), self.manifest);
+        let closed = serde_json::to_vec_pretty(&manifest)
             .map_err(io::Error::from)
-            .and_then(|content| self.append(PATH, content.len() as u64, content.as_slice()))
+            .and_then(|content| self.append(name, content.len() as u64, content.as_slice()))
             .and_then(|()| self.close());
-        Ok((bytes.map_err(Error::io("write", path))?, count))
+        let (bytes, sha256) = closed.map_err(Error::io("write", path))?;
+        Ok(Finished { bytes, files, sha256 })
     }
 
     /// On the disk first, then under its name.
-    fn close(self) -> io::Result<u64> {
+    fn close(self) -> io::Result<(u64, String)> {
         let mut writer = self.tar.into_inner()?.finish()?;
         writer.flush()?;
-        let file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let sha256 = hexadecimal(&writer.digest.finalize());
+        let file = writer.content.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
         self.part.persist(&self.path).map_err(|error| error.error)?;
-        Ok(file.metadata()?.len())
+        Ok((file.metadata()?.len(), sha256))
     }
 }
 
@@ -123,10 +130,28 @@ pub(super) fn folder(path: &Path) -> PathBuf {
     folder.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
-/// Sums up what is read through it.
-struct Summed<R> {
-    content: R,
+/// Sums up what is read or written through it.
+struct Summed<C> {
+    content: C,
     digest: Sha256,
+}
+
+impl<C> Summed<C> {
+    fn new(content: C) -> Self {
+        Self { content, digest: Sha256::new() }
+    }
+}
+
+impl<W: Write> Write for Summed<W> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let length = self.content.write(buffer)?;
+        self.digest.update(&buffer[..length]);
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.content.flush()
+    }
 }
 
 impl<R: Read> Read for Summed<R> {

@@ -1,32 +1,62 @@
 //! Discovery, lists of objects, and the tables of the usual ones.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::Path;
-use std::sync::Arc;
-
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::super::Error;
 use super::super::store::{Gvr, text};
 use super::super::types::ResourceType;
-use super::archive::Part;
-use super::{Notes, Recording, cut};
+use super::budget::Section;
+use super::recording::Recording;
+use super::spool::{Shape, Spool};
 
 /// Objects of a page of a list, so that memory does not grow with the cluster.
-const PAGE: u64 = 500;
-const PAGE_BYTES: usize = 512 << 20;
-const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io";
+const PAGE: u64 = 100;
+const PAGE_BYTES: usize = 256 << 20;
+pub(super) const JSON: &str = "application/json";
+pub(super) const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io";
 
 /// A resource that is listed.
 #[derive(Debug, Clone)]
 pub(super) struct Listed {
-    gvr: Gvr,
-    namespaced: bool,
+    pub(super) gvr: Gvr,
+    pub(super) namespaced: bool,
+    /// Of its own documents and categories: `all`.
+    pub(super) categories: Vec<String>,
+}
+
+/// A part of a list, as it came.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Page {
+    pub(super) kind: String,
+    pub(super) metadata: PageMetadata,
+    pub(super) column_definitions: Option<Value>,
+    /// An empty list may be written as null.
+    pub(super) items: Option<Vec<Box<RawValue>>>,
+    pub(super) rows: Option<Vec<Box<RawValue>>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct PageMetadata {
+    #[serde(rename = "continue")]
+    pub(super) next: String,
+    pub(super) resource_version: String,
+}
+
+impl Page {
+    pub(super) fn parse(content: &[u8]) -> Result<Self, String> {
+        let page: Self = serde_json::from_slice(content).map_err(|error| format!("the answer is no list: {error}"))?;
+        let is_list =
+            page.kind.ends_with("List") || page.kind == "Table" || page.items.is_some() || page.rows.is_some();
+        if is_list { Ok(page) } else { Err("the answer is no list".to_owned()) }
+    }
 }
 
 /// Records what the server serves, and answers what of it can be listed.
-pub(super) async fn discover(recording: &Recording) -> Result<Vec<Listed>, Error> {
+pub(super) async fn discover(recording: &Recording, keep: bool) -> Result<Vec<Listed>, Error> {
     let mut documents = vec!["api/v1".to_owned()];
     for path in ["api", "apis"] {
         let content = recording.get_once("the list of APIs", &format!("/{path}")).await?;
@@ -37,22 +67,26 @@ pub(super) async fn discover(recording: &Recording) -> Result<Vec<Listed>, Error
                 documents.push(format!("apis/{}", text(version, &["groupVersion"])));
             }
         }
-        recording.add(format!("cluster/discovery/{path}.json"), content).await;
+        if keep {
+            recording.add(format!("cluster/discovery/{path}.json"), &content).await;
+        }
     }
     let mut listed = Vec::new();
     for path in documents {
-        match recording.get(&format!("/{path}"), "application/json", PAGE_BYTES).await {
+        match recording.get(&format!("/{path}"), JSON, PAGE_BYTES).await {
             Ok(content) => {
                 let document: Value = serde_json::from_slice(&content).unwrap_or_default();
                 let entries = document.get("resources").and_then(Value::as_array);
                 for (plural, found) in entries.into_iter().flatten().filter_map(ResourceType::from_discovery) {
                     if let Some(gvr) = Gvr::from_path(&format!("{path}/{plural}")).filter(|_| found.listable) {
-                        listed.push(Listed { gvr, namespaced: found.namespaced });
+                        listed.push(Listed { gvr, namespaced: found.namespaced, categories: found.categories });
                     }
                 }
-                recording.add(format!("cluster/discovery/{path}.json"), content).await;
+                if keep {
+                    recording.add(format!("cluster/discovery/{path}.json"), &content).await;
+                }
             }
-            Err(why) => recording.skip(path, why),
+            Err(why) => recording.fail(&format!("cluster/discovery/{path}.json"), &path, &why).await,
         }
     }
     Ok(listed)
@@ -76,175 +110,108 @@ pub(super) fn has_table(listed: &Listed) -> bool {
 
 pub(super) async fn list(recording: &Recording, listed: &Listed) {
     let path = listed.gvr.path();
+    let file = format!("cluster/resources/{path}.json");
     match collect(recording, listed, Shape::Objects).await {
-        Ok(file) => {
-            let path = format!("cluster/resources/{path}.json");
-            let _ = recording.parts.send(Part::Spooled { path, file }).await;
-        }
+        Ok(content) => recording.put(Section::Objects, file, content).await,
         // The reader finds the reason by this name.
-        Err(why) => recording.skip(path, why),
+        Err(why) => recording.fail(&file, &path, &why).await,
     }
 }
 
 pub(super) async fn table(recording: &Recording, listed: &Listed) {
     let path = listed.gvr.path();
+    let file = format!("cluster/tables/{path}.json");
     match collect(recording, listed, Shape::Rows).await {
-        Ok(file) => {
-            let path = format!("cluster/tables/{path}.json");
-            let _ = recording.parts.send(Part::Spooled { path, file }).await;
-        }
-        Err(why) => recording.skip(format!("table of {path}"), why),
+        Ok(content) => recording.put(Section::Objects, file, content).await,
+        Err(why) => recording.fail(&file, &format!("table of {path}"), &why).await,
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    Objects,
-    Rows,
-}
-
-/// The whole list in a file without a name, page after page.
-async fn collect(recording: &Recording, listed: &Listed, shape: Shape) -> Result<File, String> {
-    let mut spool = Spool::new(&recording.folder, listed.gvr.clone(), shape, recording)?;
+/// The whole list, page after page.
+async fn collect(recording: &Recording, listed: &Listed, shape: Shape) -> Result<tempfile::SpooledTempFile, String> {
+    recording.spent.allows(Section::Objects)?;
+    let mut spool = Spool::new(recording, listed.gvr.clone(), shape)?;
+    let accept = if shape == Shape::Rows { TABLE } else { JSON };
     for path in paths(recording, listed) {
         let mut token = String::new();
         loop {
-            let separator = if path.contains('?') { '&' } else { '?' };
-            let target = format!("{path}{separator}limit={PAGE}{token}");
-            let accept = if shape == Shape::Rows { TABLE } else { "application/json" };
-            let content = recording.get(&target, accept, PAGE_BYTES).await?;
+            let content = part(recording, &path, accept, &token).await?;
             // Reading and searching a page takes a while.
             let page = tokio::task::spawn_blocking(move || spool.add(&content).map(|next| (spool, next)));
             let (filled, next) = page.await.map_err(|error| error.to_string())??;
-            spool = filled;
-            if next.is_empty() {
+            (spool, token) = (filled, next);
+            if token.is_empty() {
                 break;
             }
-            token = format!("&continue={}", url::form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>());
         }
     }
     spool.finish()
 }
 
+/// One page of a list.
+pub(super) async fn part(recording: &Recording, path: &str, accept: &str, token: &str) -> Result<Vec<u8>, String> {
+    let separator = if path.contains('?') { '&' } else { '?' };
+    let mut target = format!("{path}{separator}limit={PAGE}");
+    if !token.is_empty() {
+        let token: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
+        target = format!("{target}&continue={token}");
+    }
+    recording.get(&target, accept, PAGE_BYTES).await
+}
+
+/// Every object below these paths, one at a time.
+pub(super) async fn for_each(
+    recording: &Recording,
+    paths: &[String],
+    mut each: impl FnMut(Box<RawValue>),
+) -> Result<(), String> {
+    for path in paths {
+        let mut token = String::new();
+        loop {
+            let page = Page::parse(&part(recording, path, JSON, &token).await?)?;
+            page.items.into_iter().flatten().for_each(&mut each);
+            token = page.metadata.next;
+            if token.is_empty() {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where the objects of a resource are that has namespaces.
+pub(super) fn paths_of(recording: &Recording, gvr: &Gvr) -> Vec<String> {
+    paths(recording, &Listed { gvr: gvr.clone(), namespaced: true, categories: Vec::new() })
+}
+
 /// Everything at once, or one namespace after the other.
-fn paths(recording: &Recording, listed: &Listed) -> Vec<String> {
+pub(super) fn paths(recording: &Recording, listed: &Listed) -> Vec<String> {
     let path = listed.gvr.path();
     let namespaces = &recording.options.namespaces;
-    if namespaces.is_empty() || (!listed.namespaced && listed.gvr.plural != "namespaces") {
+    let is_namespaces = listed.gvr.group.is_empty() && listed.gvr.plural == "namespaces";
+    if namespaces.is_empty() || !(listed.namespaced || is_namespaces) {
         return vec![format!("/{path}")];
     }
-    let Some((version, plural)) = path.rsplit_once('/') else { return vec![format!("/{path}")] };
-    if listed.gvr.group.is_empty() && plural == "namespaces" {
+    if is_namespaces {
         // The cluster is known by this one, whatever is asked for.
         let kube_system = "kube-system".to_owned();
         let names = namespaces.iter().filter(|name| **name != kube_system).chain([&kube_system]);
         return names.map(|name| format!("/{path}?fieldSelector=metadata.name%3D{name}")).collect();
     }
+    paths_in(namespaces, &listed.gvr)
+}
+
+/// The objects of a resource in these namespaces.
+pub(super) fn paths_in(namespaces: &[String], gvr: &Gvr) -> Vec<String> {
+    let path = gvr.path();
+    let Some((version, plural)) = path.rsplit_once('/') else { return Vec::new() };
     namespaces.iter().map(|namespace| format!("/{version}/namespaces/{namespace}/{plural}")).collect()
-}
-
-/// A list under way.
-struct Spool {
-    file: BufWriter<File>,
-    gvr: Gvr,
-    shape: Shape,
-    count: u64,
-    kind: String,
-    resource_version: String,
-    columns: Value,
-    cut: bool,
-    notes: Arc<Notes>,
-}
-
-impl Spool {
-    fn new(folder: &Path, gvr: Gvr, shape: Shape, recording: &Recording) -> Result<Self, String> {
-        let file = tempfile::tempfile_in(folder).map_err(|error| format!("no temporary file: {error}"))?;
-        let mut file = BufWriter::new(file);
-        let start = if shape == Shape::Rows { "{\"rows\":[" } else { "{\"items\":[" };
-        file.write_all(start.as_bytes()).map_err(|error| error.to_string())?;
-        let (cut, notes) = (recording.options.cut.is_some(), recording.notes.clone());
-        let (kind, resource_version) = (String::new(), String::new());
-        Ok(Self { file, gvr, shape, count: 0, kind, resource_version, columns: Value::Null, cut, notes })
-    }
-
-    /// Adds a page; answers the token of the next one, or the empty string.
-    fn add(&mut self, content: &[u8]) -> Result<String, String> {
-        let mut page: Value =
-            serde_json::from_slice(content).map_err(|error| format!("the answer is no JSON: {error}"))?;
-        text(&page, &["kind"]).clone_into(&mut self.kind);
-        text(&page, &["metadata", "resourceVersion"]).clone_into(&mut self.resource_version);
-        let next = text(&page, &["metadata", "continue"]).to_owned();
-        if let Some(columns) = page.get_mut("columnDefinitions") {
-            self.columns = columns.take();
-        }
-        let items = page.get_mut(if self.shape == Shape::Rows { "rows" } else { "items" });
-        // An empty list may be written as null.
-        let items = match items {
-            Some(Value::Array(items)) => std::mem::take(items),
-            Some(Value::Null) => Vec::new(),
-            _ => return Err("the answer is no list".to_owned()),
-        };
-        for mut item in items {
-            match self.shape {
-                Shape::Objects => self.clean(&mut item),
-                Shape::Rows => shorten(&mut item),
-            }
-            let separator: &[u8] = if self.count > 0 { b",\n" } else { b"\n" };
-            self.file.write_all(separator).map_err(|error| error.to_string())?;
-            serde_json::to_writer(&mut self.file, &item).map_err(|error| error.to_string())?;
-            self.count += 1;
-        }
-        Ok(next)
-    }
-
-    fn clean(&self, object: &mut Value) {
-        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.shift_remove("managedFields");
-        }
-        if self.cut {
-            cut::object(object, &self.gvr.plural);
-        }
-        // Objects of a list do not say what they are.
-        let is_secret = self.gvr.group.is_empty() && self.gvr.plural == "secrets";
-        let redact = if is_secret { crate::redact::redact_secret } else { crate::redact::redact_value };
-        self.notes.redacted(redact(object));
-    }
-
-    fn finish(mut self) -> Result<File, String> {
-        let metadata = json!({"resourceVersion": self.resource_version});
-        let end = match self.shape {
-            Shape::Objects => {
-                let (kind, version) = (json!(self.kind), json!(self.gvr.api_version()));
-                format!("\n],\"kind\":{kind},\"apiVersion\":{version},\"metadata\":{metadata}}}\n")
-            }
-            Shape::Rows => format!(
-                "\n],\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":{metadata},\
-                 \"columnDefinitions\":{}}}\n",
-                self.columns
-            ),
-        };
-        self.file.write_all(end.as_bytes()).map_err(|error| error.to_string())?;
-        self.file.into_inner().map_err(|error| error.to_string())
-    }
-}
-
-/// A row needs to say only whose it is; the object itself is in the list.
-fn shorten(row: &mut Value) {
-    if !row.is_object() {
-        return;
-    }
-    let metadata = row.pointer("/object/metadata").unwrap_or(&Value::Null);
-    let object = json!({
-        "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
-        "metadata": {"namespace": metadata.get("namespace"), "name": metadata.get("name")},
-    });
-    row["object"] = object;
 }
 
 /// The uid of `kube-system` stands for the cluster.
 pub(super) async fn cluster_id(recording: &Recording) -> Option<String> {
     const LIMIT: usize = 1 << 20;
-    let content = recording.get("/api/v1/namespaces/kube-system", "application/json", LIMIT).await.ok()?;
+    let content = recording.get("/api/v1/namespaces/kube-system", JSON, LIMIT).await.ok()?;
     let namespace: Value = serde_json::from_slice(&content).ok()?;
     Some(text(&namespace, &["metadata", "uid"]).to_owned()).filter(|uid| !uid.is_empty())
 }
