@@ -5,11 +5,13 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
 use crate::{
+    artifacts::Artifacts,
     auth::{Authority, Identify},
     clock::Clock,
     cluster::Cluster,
     errors::Catalogue,
     history::History,
+    runs::Background,
     telemetry::Metrics,
     uploads::Uploads,
 };
@@ -23,6 +25,10 @@ pub struct App {
     pub history: History,
     /// Captures that callers sent.
     pub uploads: Uploads,
+    /// Files that runs leave.
+    pub artifacts: Artifacts,
+    /// Runs that take longer than a request.
+    pub background: Background,
     pub catalogue: Arc<Catalogue>,
     pub metrics: Metrics,
     pub limits: Limits,

@@ -104,6 +104,18 @@ pub struct Serve {
     pub keep_runs: u64,
     #[command(flatten)]
     pub captures: CapturesArgs,
+    /// Folder for the files that runs leave, such as bug reports. Default: beside the database's file, with the ending
+    /// `.artifacts`; for PostgreSQL, in the system's folder for temporary files. Replicas may share one.
+    #[arg(long, env = "MESHTRIAGE_ARTIFACTS_DIR", value_name = "DIR")]
+    pub artifacts_dir: Option<PathBuf>,
+    /// Mebibytes of all these files together; beyond that, those of the oldest runs are deleted.
+    #[arg(long, env = "MESHTRIAGE_ARTIFACTS_MIB", value_name = "MIB", default_value_t = 4096)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub artifacts_mib: u64,
+    /// Bug reports that may be made at once; more are refused with 503.
+    #[arg(long, env = "MESHTRIAGE_MAX_REPORTS", value_name = "COUNT", default_value_t = 2)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub max_reports: u16,
     /// What to log, as `tracing` filters: `info`, `meshtriage=debug`.
     #[arg(long, env = "MESHTRIAGE_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
@@ -186,6 +198,9 @@ pub struct Run {
     /// Allow a step that changes the cluster.
     #[arg(long)]
     pub enable_actions: bool,
+    /// Archive that `istioctl.bug-report` writes.
+    #[arg(long, value_name = "FILE", default_value = "bug-report.tar.gz")]
+    pub out: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 pub mod analyzers;
 pub mod api;
 pub mod app;
+pub mod artifacts;
 pub mod auth;
 pub mod capture;
 pub mod clock;

@@ -8,8 +8,7 @@ use meshtriage::{
     api,
     app::App,
     config::{Cli, Command, LogFormat, Serve},
-    history::Retention,
-    start, telemetry, terminal,
+    runs, start, telemetry, terminal,
 };
 
 #[global_allocator]
@@ -17,7 +16,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How long open requests may take after the signal to stop.
 const GRACE: Duration = Duration::from_secs(20);
-const RETENTION_EVERY: Duration = Duration::from_hours(1);
+/// How long the end of runs in the background may take to be recorded.
+const STOP: Duration = Duration::from_secs(5);
+const CLEAN_EVERY: Duration = Duration::from_hours(1);
 /// Captures that nobody uses take memory.
 const TEND_EVERY: Duration = Duration::from_mins(1);
 
@@ -75,10 +76,11 @@ async fn run_server(serve: &Serve) -> anyhow::Result<()> {
     } else {
         tracing::info!(%address, "listening on {address}");
     }
-    let retention = tokio::spawn(retain(Arc::clone(&app)));
+    let in_order = tokio::spawn(keep_in_order(Arc::clone(&app)));
     let tending = tokio::spawn(tend(Arc::clone(&app)));
     api::serve(listener, api::router(Arc::clone(&app)), signal(), GRACE).await;
-    retention.abort();
+    app.background.stop(STOP).await;
+    in_order.abort();
     tending.abort();
     app.history.close().await;
     Ok(())
@@ -95,18 +97,28 @@ async fn signal() {
     tracing::info!("stopping");
 }
 
-/// Deletes old runs, now and every hour.
-async fn retain(app: Arc<App>) {
-    let mut ticks = tokio::time::interval(RETENTION_EVERY);
+/// Keeps the history and the files of runs in order, from the start on.
+async fn keep_in_order(app: Arc<App>) {
+    let mut started = Some(app.clock.now());
+    let mut since_cleaned = CLEAN_EVERY;
+    let mut ticks = tokio::time::interval(runs::LEASE / 2);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
-        let now = app.clock.now();
-        let Ok(older_than) = now.checked_sub(app.limits.keep) else { continue };
-        let retention = Retention { now, older_than, keep_at_most: app.limits.keep_runs };
-        match app.history.retain(app.cluster.id(), retention).await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "deleted {count} old runs"),
-            Err(error) => tracing::warn!("old runs were not deleted: {}", meshtriage::cluster::chain(&error)),
+        let _ = ticks.tick().await;
+        match runs::end_abandoned(&app, started).await {
+            // Files of such runs are of no use.
+            Ok(ended) if ended > 0 => since_cleaned = CLEAN_EVERY,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!("runs whose process is gone were not ended: {}", meshtriage::cluster::chain(&error));
+                continue;
+            }
+        }
+        started = None;
+        since_cleaned += runs::LEASE / 2;
+        if since_cleaned >= CLEAN_EVERY {
+            runs::clean(&app).await;
+            since_cleaned = Duration::ZERO;
         }
     }
 }

@@ -11,10 +11,12 @@ use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
+use sha2::{Digest as _, Sha256};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use crate::{
     app::{App, Limits},
+    artifacts::Artifacts,
     auth::{Authority, Identify, Keys, Rights},
     capture::{self, Capture},
     clock::Clock,
@@ -22,6 +24,7 @@ use crate::{
     config::{AuthMode, CapturesArgs, ClusterArgs, Serve},
     errors::Catalogue,
     history::{History, TIME_LIMIT},
+    runs::Background,
     telemetry::Metrics,
     uploads::{self, Folder, Uploads},
 };
@@ -99,11 +102,41 @@ async fn cluster_id(client: &Client, settings: &Settings) -> anyhow::Result<Stri
     Ok(uid.context("the namespace kube-system has no uid")?.to_owned())
 }
 
+/// Bytes of a mebibyte.
+const MEBIBYTE: u64 = 1 << 20;
+
+/// Where the files of runs go: the folder that is set, else one beside the database.
+fn artifacts(serve: &Serve) -> anyhow::Result<Artifacts> {
+    let limit_bytes = serve.artifacts_mib.saturating_mul(MEBIBYTE);
+    if let Some(folder) = &serve.artifacts_dir {
+        let opened = Artifacts::open(folder, limit_bytes);
+        return opened.with_context(|| format!("--artifacts-dir {} cannot be used", folder.display()));
+    }
+    let url = serve.database_url.as_str();
+    let file = url.strip_prefix("sqlite://").map(|file| file.split('?').next().unwrap_or(file));
+    if let Some(file) = file {
+        let folder = Path::new(file).with_extension("artifacts");
+        let opened = Artifacts::open(&folder, limit_bytes);
+        return opened.with_context(|| format!("{} cannot be used: give --artifacts-dir", folder.display()));
+    }
+    if url.starts_with("sqlite:") {
+        return Artifacts::temporary(limit_bytes).context("there is no folder for temporary files");
+    }
+    // The same after a restart, and another one for another database.
+    let mut database = url::Url::parse(url).context("--database-url")?;
+    let _ = database.set_password(None);
+    let name = Sha256::digest(database.as_str())[..8].iter().fold(0_u64, |name, byte| name << 8 | u64::from(*byte));
+    let folder = std::env::temp_dir().join(format!("meshtriage-{name:016x}"));
+    let opened = Artifacts::open_shared_place(&folder, limit_bytes);
+    opened.with_context(|| format!("{} cannot be used: give --artifacts-dir", folder.display()))
+}
+
 /// The service's parts.
 pub async fn app(serve: &Serve) -> anyhow::Result<App> {
     let cluster = open_cluster(&serve.cluster).await?;
     let identify = identify(serve, &cluster)?;
     let history = History::open(&serve.database_url, TIME_LIMIT).context("--database-url")?;
+    let artifacts = artifacts(serve)?;
     let (catalogue, notes) = catalogue(serve.errors_dir.as_deref())?;
     let uploads = uploads(serve, &cluster)?;
     Ok(App {
@@ -113,6 +146,8 @@ pub async fn app(serve: &Serve) -> anyhow::Result<App> {
         cluster,
         identify,
         history,
+        artifacts,
+        background: Background::new(usize::from(serve.max_reports)),
         catalogue,
         metrics: Metrics::default(),
         limits: Limits {

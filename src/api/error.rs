@@ -96,6 +96,18 @@ kinds! {
         "The body stopped coming, or took too long as a whole.";
     STORAGE_FULL = "storage_full", INSUFFICIENT_STORAGE, "Disk full", true,
         "The service's disk has no room left. Somebody must make room.";
+    RUN_NOT_FINISHED = "run_not_finished", CONFLICT, "The run is not finished", true,
+        "The run is still being carried out: wait for its end, or cancel it.";
+    RUN_NOT_CANCELABLE = "run_not_cancelable", CONFLICT, "The run cannot be canceled", false,
+        "The run is finished already.";
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "Idempotency key reused", false,
+        "The `Idempotency-Key` belongs to a request that asked for something else.";
+    GONE = "gone", GONE, "Gone", false,
+        "The file was deleted to make room, or lies with another replica.";
+    RANGE_NOT_SATISFIABLE = "range_not_satisfiable", RANGE_NOT_SATISFIABLE, "Range not satisfiable", false,
+        "The range begins after the end of the file.";
+    RATE_LIMITED = "rate_limited", TOO_MANY_REQUESTS, "Too many requests", true,
+        "Each caller may have one such run at a time.";
     PAYLOAD_TOO_LARGE = "payload_too_large", PAYLOAD_TOO_LARGE, "Payload too large", false,
         "The body is larger than this path accepts.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", false,
@@ -116,17 +128,28 @@ kinds! {
         "The cluster took too long to answer.";
 }
 
+/// Runs in the background take minutes.
+const BUSY_RETRY_S: u64 = 30;
+
 /// An error on its way out. The middleware adds path and request id, and writes the body.
 #[derive(Debug, Clone)]
 pub(super) struct ApiError {
     pub(super) kind: Kind,
     pub(super) detail: String,
     pub(super) errors: Vec<Invalid>,
+    /// Seconds after which it is worth to try again.
+    pub(super) retry_after: Option<u64>,
 }
 
 impl ApiError {
     pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new() }
+        let retry_after = (kind == OVERLOADED).then_some(1);
+        Self { kind, detail: detail.into(), errors: Vec::new(), retry_after }
+    }
+
+    pub(super) fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
     }
 
     pub(super) fn no_such_run() -> Self {
@@ -162,7 +185,7 @@ impl From<Vec<Invalid>> for ApiError {
             [one] => format!("{}: {}", one.pointer.trim_start_matches('/'), one.message),
             many => format!("{} inputs are wrong", many.len()),
         };
-        Self { kind: VALIDATION_FAILED, detail, errors }
+        Self { kind: VALIDATION_FAILED, detail, errors, retry_after: None }
     }
 }
 
@@ -195,6 +218,16 @@ impl From<runs::Error> for ApiError {
             runs::Error::ActionsDisabled => Self::new(ACTIONS_DISABLED, ACTIONS_DISABLED.about),
             runs::Error::Overloaded => Self::new(OVERLOADED, OVERLOADED.about),
             error @ runs::Error::TimedOut(_) => Self::new(CLUSTER_TIMEOUT, error.to_string()),
+            runs::Error::Invalid(invalid) => invalid.into_vec().into(),
+            runs::Error::Busy(run) => {
+                let which = run.map(|run| format!(": /v1/runs/{run}")).unwrap_or_default();
+                let detail = format!("you have such a run already{which}; wait for its end, or cancel it");
+                Self::new(RATE_LIMITED, detail).retry_after(BUSY_RETRY_S)
+            }
+            error @ runs::Error::Full => Self::new(OVERLOADED, error.to_string()).retry_after(BUSY_RETRY_S),
+            runs::Error::KeyReused => Self::new(IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_KEY_REUSED.about),
+            runs::Error::History(error) => error.into(),
+            error @ runs::Error::Capture(_) => Self::new(INTERNAL, cluster::chain(&error)),
         }
     }
 }

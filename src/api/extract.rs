@@ -131,6 +131,15 @@ impl StepQuery {
         Ok(self.format)
     }
 
+    /// The format, where the query says nothing else.
+    pub(super) fn only_format(self) -> Result<Format, ApiError> {
+        if self.capture.is_some() {
+            return Err(vec![Invalid::new("capture", "unknown_field", "is no parameter here")].into());
+        }
+        self.no_inputs()?;
+        Ok(self.format)
+    }
+
     /// Refuses inputs in the query, where they stand in the body.
     pub(super) fn no_inputs(&self) -> Result<(), ApiError> {
         match self.pairs.first() {

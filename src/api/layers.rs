@@ -75,8 +75,11 @@ fn with_problem(response: Response, path: &str, id: &str, plain_json: bool) -> R
     if error.kind == error::UNAUTHENTICATED {
         answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
-    if error.kind == error::OVERLOADED {
-        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    if let Some(seconds) = error.retry_after {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if let Some(size) = response.headers().get(header::CONTENT_RANGE) {
+        answer.headers_mut().insert(header::CONTENT_RANGE, size.clone());
     }
     if let Some(allow) = response.headers().get(header::ALLOW) {
         answer.headers_mut().insert(header::ALLOW, allow.clone());

@@ -1,5 +1,7 @@
 //! The HTTP API: the table of routes, and what surrounds them.
 
+mod artifacts;
+mod bug_report;
 mod captures;
 mod codes;
 mod error;
@@ -13,6 +15,8 @@ mod layers;
 mod misc;
 mod operations;
 mod proxies;
+mod range;
+mod results;
 mod runs;
 mod serve;
 mod steps;
@@ -21,7 +25,14 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{Router, extract::DefaultBodyLimit, middleware, response::Response};
 use http::{HeaderValue, header};
-use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, timeout::TimeoutLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::{
+        CompressionLayer, Predicate as _,
+        predicate::{DefaultPredicate, NotForContentType},
+    },
+    timeout::TimeoutLayer,
+};
 use utoipa::{
     OpenApi,
     openapi::{
@@ -48,6 +59,9 @@ use crate::{
 
 /// Largest body of a request.
 pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
+
+/// Content that is packed already.
+const PACKED: &str = "application/gzip";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -80,6 +94,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(proxies::routes())
         .merge(install::routes())
         .merge(misc::routes())
+        .merge(bug_report::routes())
         .routes(routes!(errors::list_errors))
         .routes(routes!(errors::find_error))
         .routes(routes!(errors::find_error_in_group))
@@ -87,6 +102,10 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(runs::list_runs))
         .routes(routes!(runs::find_run, runs::delete_run))
         .merge(captures::routes())
+        .routes(routes!(results::run_result))
+        .routes(routes!(results::cancel_run))
+        .routes(routes!(artifacts::list_artifacts))
+        .routes(routes!(artifacts::download_artifact))
         .routes(routes!(steps::list_steps))
         .routes(routes!(steps::find_step))
         .routes(routes!(codes::list_codes))
@@ -147,7 +166,8 @@ pub fn router(app: Arc<App>) -> Router {
         // Uploads have limits of their own.
         .merge(uploads)
         .layer(CatchPanicLayer::custom(layers::panicked))
-        .layer(CompressionLayer::new())
+        // What is packed already stays as it is: a part of it would be of no use otherwise.
+        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(NotForContentType::new(PACKED))))
         .layer(middleware::from_fn_with_state(state.clone(), layers::around))
         .with_state(state)
 }

@@ -16,6 +16,7 @@ use super::{
     AppState, captures,
     error::{self, ApiError, ApiResult},
     extract::{Caller, NoParameters, PathOf, StepQuery},
+    results::{Moving, is_done},
 };
 use crate::{
     auth,
@@ -103,6 +104,8 @@ pub(super) struct RunDetails {
     /// What the step answered; null where the run failed. `data` is left out of very large answers.
     #[schema(value_type = Option<Object>)]
     answer: Value,
+    #[serde(flatten)]
+    moving: Moving,
 }
 
 /// List runs
@@ -168,7 +171,7 @@ pub(super) async fn list_runs(state: AppState, Caller(caller): Caller, query: St
 
 /// Read a run
 ///
-/// A run with its whole answer.
+/// A run with its whole answer; one in the background with its progress.
 #[utoipa::path(get, path = "/v1/runs/{id}", tag = "runs", params(("id" = Uuid, Path)),
     responses((status = 200, body = RunDetails), ApiError))]
 pub(super) async fn find_run(
@@ -180,7 +183,9 @@ pub(super) async fn find_run(
     let run = visible(&state, &caller, &id).await?;
     let answer = run.answer.as_deref().map_or(Ok(Value::Null), serde_json::from_str);
     let answer = answer.map_err(|_| ApiError::new(error::INTERNAL, "the run's record cannot be read"))?;
+    let moving = Moving::of(&state, &run.header).await?;
     Ok(Json(RunDetails {
+        moving,
         inputs: run.header.inputs.clone(),
         error: run.header.error.clone(),
         header: run.header,
@@ -190,7 +195,7 @@ pub(super) async fn find_run(
 
 /// Delete a run
 ///
-/// Takes a run out of the history.
+/// Takes a run out of the history, with the files that it has left. One that is under way must be canceled first.
 #[utoipa::path(delete, path = "/v1/runs/{id}", tag = "runs", params(("id" = Uuid, Path)),
     responses((status = 204, description = "The run is gone"), ApiError))]
 pub(super) async fn delete_run(
@@ -200,12 +205,23 @@ pub(super) async fn delete_run(
     PathOf(id): PathOf<String>,
 ) -> ApiResult<StatusCode> {
     let run = visible(&state, &caller, &id).await?;
+    if !is_done(&run.header) {
+        return Err(ApiError::new(error::RUN_NOT_FINISHED, error::RUN_NOT_FINISHED.about));
+    }
     state.history.delete(&run.header.cluster, run.header.id).await?;
+    if let Err(error) = state.artifacts.remove(run.header.id) {
+        // The next look through the files will find that they belong to no run.
+        tracing::warn!(run.id = %run.header.id, "files of run {} were not removed: {error}", run.header.id);
+    }
     tracing::info!(run.id = %run.header.id, user = %caller.user, "{} deleted run {}", caller.user, run.header.id);
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn visible(state: &AppState, caller: &std::sync::Arc<auth::Caller>, id: &str) -> ApiResult<crate::history::Run> {
+pub(super) async fn visible(
+    state: &AppState,
+    caller: &std::sync::Arc<auth::Caller>,
+    id: &str,
+) -> ApiResult<crate::history::Run> {
     let id = Uuid::parse_str(id).map_err(|_| ApiError::no_such_run())?;
     let run = state.history.run(state.cluster.id(), id).await?.ok_or_else(ApiError::no_such_run)?;
     if may_see(state, caller, &run.header).await? { Ok(run) } else { Err(ApiError::no_such_run()) }

@@ -79,6 +79,11 @@ impl History {
         self.limited(async { on!(&self.db, pool => sqlx::query("select 1").execute(pool).await.map(|_| ())) }).await
     }
 
+    /// Whether other processes may carry out runs of the same database. A file is one service's own.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.db, Db::Postgres(_))
+    }
+
     /// Closes all connections. `SQLite` then folds its log into the file.
     pub async fn close(&self) {
         on!(&self.db, pool => pool.close().await);

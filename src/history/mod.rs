@@ -5,6 +5,7 @@
 //! finds back to it by itself. Who may read which run is decided by the caller, who gets with each run the Kubernetes
 //! permissions it used.
 
+mod background;
 mod captured;
 mod connect;
 mod cursor;
@@ -15,6 +16,7 @@ mod retention;
 mod rows;
 mod runs;
 
+pub use background::{Artifact, Begun, RequestKey};
 pub use captured::{capture_of, cluster_of_capture};
 pub use connect::{History, TIME_LIMIT};
 pub use cursor::Cursor;

@@ -62,7 +62,7 @@ impl History {
         let mut deleted = 0;
         loop {
             let batch = self
-                .deleting(async {
+                .changing(async {
                     on!(&self.db, pool => sqlx::query(aged)
                         .bind(&cluster)
                         .bind(retention.older_than.as_millisecond())
@@ -81,7 +81,7 @@ impl History {
         };
         loop {
             let batch = self
-                .deleting(async {
+                .changing(async {
                     on!(&self.db, pool => sqlx::query(surplus)
                         .bind(&cluster)
                         .bind(started_at)
@@ -99,22 +99,37 @@ impl History {
         }
     }
 
-    /// Ends as failed, for the given reason, the runs of a cluster that are queued or running since before a time
-    /// at which any process that still lived would have finished them. Says how many there were.
-    pub async fn fail_abandoned(&self, cluster: &str, started_before: Timestamp, reason: &str) -> Result<u64> {
-        const SQL: &str =
-            "update run set state = $1, error = $2 where cluster = $3 and state in ($4, $5) and started_at < $6";
-        self.deleting(async {
-            on!(&self.db, pool => sqlx::query(SQL)
-                .bind(word(&State::Failed))
-                .bind(storable(reason))
-                .bind(storable(cluster))
-                .bind(word(&State::Queued))
-                .bind(word(&State::Running))
-                .bind(started_before.as_millisecond())
-                .execute(pool).await.map(|done| done.rows_affected()))
-        })
-        .await
+    /// Ends as failed, for the given reason, the unfinished runs of a cluster that nobody holds any more: those whose
+    /// lease ended before this time, or that have none and started before it. Says how many there were.
+    pub async fn fail_abandoned(&self, cluster: &str, before: Timestamp, reason: &str) -> Result<u64> {
+        const SQL: &str = "update run set state = $1, error = $2 where cluster = $3 and state in ($4, $5) and \
+             coalesce((select held_until from run_lease as l where l.run_id = run.run_id), started_at) < $6";
+        const RELEASE: &str = "delete from run_lease where cluster = $1 and held_until < $2 and \
+             run_id in (select run_id from run where state not in ($3, $4))";
+        let failed = self
+            .changing(async {
+                on!(&self.db, pool => sqlx::query(SQL)
+                    .bind(word(&State::Failed))
+                    .bind(storable(reason))
+                    .bind(storable(cluster))
+                    .bind(word(&State::Queued))
+                    .bind(word(&State::Running))
+                    .bind(before.as_millisecond())
+                    .execute(pool).await.map(|done| done.rows_affected()))
+            })
+            .await?;
+        if failed > 0 {
+            self.changing(async {
+                on!(&self.db, pool => sqlx::query(RELEASE)
+                    .bind(storable(cluster))
+                    .bind(before.as_millisecond())
+                    .bind(word(&State::Queued))
+                    .bind(word(&State::Running))
+                    .execute(pool).await.map(|done| done.rows_affected()))
+            })
+            .await?;
+        }
+        Ok(failed)
     }
 
     /// The newest run that is one too many.
@@ -131,7 +146,7 @@ impl History {
         .await
     }
 
-    async fn deleting(&self, work: impl Future<Output = sqlx::Result<u64>>) -> Result<u64> {
+    pub(super) async fn changing(&self, work: impl Future<Output = sqlx::Result<u64>>) -> Result<u64> {
         self.limited(async {
             let _turn = self.turn_to_write().await;
             work.await

@@ -38,6 +38,7 @@ impl History {
         const OWNER: &str = "select cluster from run where run_id = $1";
         const FORGET_NAMESPACES: &str = "delete from run_namespace where run_id = $1";
         const FORGET_FINDINGS: &str = "delete from run_finding where run_id = $1";
+        const RELEASE: &str = "delete from run_lease where run_id = $1";
 
         let row = HeaderRow::from(&run.header);
         let (id, cluster) = (row.run_id.clone(), row.cluster.clone());
@@ -45,6 +46,7 @@ impl History {
         let children: Vec<Statement> =
             namespace_rows(&run.header).into_iter().chain(finding_rows(&run.header, findings)).collect();
         let begin = self.db.begin_writing();
+        let finished = !matches!(run.header.state, State::Queued | State::Running);
 
         let owner: Option<String> = self
             .limited(async {
@@ -82,6 +84,9 @@ impl History {
                     }
                     sqlx::query(FORGET_NAMESPACES).bind(&id).execute(&mut *transaction).await?;
                     sqlx::query(FORGET_FINDINGS).bind(&id).execute(&mut *transaction).await?;
+                    if finished {
+                        sqlx::query(RELEASE).bind(&id).execute(&mut *transaction).await?;
+                    }
                     for Statement { sql, values } in children {
                         // The last statement of a run is of any length: not worth keeping prepared.
                         let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);

@@ -136,6 +136,9 @@ pub struct Finding {
     /// Stable over runs: the same problem of the same subject has the same fingerprint.
     #[serde(default)]
     pub fingerprint: String,
+    /// The steps that found it, where several were carried out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found_by: Vec<String>,
     /// What tells two findings of one code about one subject apart, besides the subject.
     #[serde(skip)]
     pub discriminator: String,
@@ -153,6 +156,7 @@ impl Finding {
             remedy: code.what_to_do(),
             docs: Cow::Borrowed(code.docs),
             fingerprint: String::new(),
+            found_by: Vec::new(),
             discriminator: String::new(),
         }
     }

@@ -1,26 +1,32 @@
 //! Runs: carries out a step for a caller, under a deadline, and records what it found.
 
 mod answer;
+mod background;
+pub mod bug_report;
 mod place;
+mod upkeep;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use answer::{Answer, RunLinks, RunSummary};
+pub use background::{Background, LEASE, Made, Running, Started, Work, start};
 pub use place::Place;
+pub use upkeep::{clean, end_abandoned};
 
 use crate::{
     app::App,
     auth::{Caller, Trail},
+    capture,
     clock::Clock,
     cluster,
-    history::{Run, RunHeader, capture_of},
+    history::{self, Run, RunHeader, capture_of},
     redact,
     report::{Completeness, Counts, Finding, Format, State, Verdict, fingerprint, junit, sarif, words},
-    steps::{Outcome, Prepared},
+    steps::{Invalid, Outcome, Prepared},
 };
 
 /// A larger answer is kept without its data: findings and counts are what the history is read for.
@@ -38,6 +44,21 @@ pub enum Error {
     ActionsDisabled,
     #[error("too many steps are running")]
     Overloaded,
+    /// Inputs that only the time shows to be wrong.
+    #[error("{}", .0.first().map_or("an input is wrong", |invalid| invalid.message.as_str()))]
+    Invalid(Box<[Invalid]>),
+    /// The caller has one already.
+    #[error("you have such a run already")]
+    Busy(Option<Uuid>),
+    #[error("as many such runs as may be are under way")]
+    Full,
+    #[error("the Idempotency-Key was used for another request")]
+    KeyReused,
+    /// Without its record, a run in the background could not be found again.
+    #[error(transparent)]
+    History(#[from] history::Error),
+    #[error(transparent)]
+    Capture(#[from] capture::Error),
     #[error("the step took longer than {} s", .0.as_secs())]
     TimedOut(Duration),
 }
@@ -80,17 +101,17 @@ pub async fn execute(app: &App, place: &Place, prepared: &dyn Prepared, format: 
 }
 
 /// A step that is being carried out for somebody.
-pub struct Carried<'a> {
+pub struct Carried {
     id: Uuid,
     step: &'static str,
     started_at: Timestamp,
-    caller: &'a Caller,
+    caller: Arc<Caller>,
 }
 
 async fn succeeded(
     app: &App,
     place: &Place,
-    started: &Carried<'_>,
+    started: &Carried,
     prepared: &dyn Prepared,
     trail: &Trail,
     outcome: Outcome,
@@ -135,9 +156,9 @@ fn summed_up(looked_at: &str, counts: Counts, skipped: usize) -> String {
     parts.join("; ")
 }
 
-impl<'a> Carried<'a> {
-    pub fn begin(step: &'static str, caller: &'a Caller, clock: Clock) -> Self {
-        Self { id: Uuid::now_v7(), step, started_at: clock.now(), caller }
+impl Carried {
+    pub fn begin(step: &'static str, caller: &Arc<Caller>, clock: Clock) -> Self {
+        Self { id: Uuid::now_v7(), step, started_at: clock.now(), caller: Arc::clone(caller) }
     }
 
     /// Puts an outcome into the envelope: sorted, fingerprinted, and with secrets taken out.

@@ -6,6 +6,7 @@ use std::{io::Write as _, path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
+use tokio::sync::watch;
 
 use crate::{
     analyzers::{
@@ -20,7 +21,10 @@ use crate::{
     runs::{self, Carried},
     selection::Selection,
     start,
-    steps::{self, Analyze, AnalyzeInput, AnalyzedFile, Inputs, Invalid, Prepared, Step as _},
+    steps::{
+        self, Analyze, AnalyzeInput, AnalyzedFile, BugReport, BugReportInput, Inputs, Invalid, Outcome, Prepared,
+        Step as _,
+    },
 };
 
 /// Lines of each log in a small recording.
@@ -64,7 +68,12 @@ pub async fn run(args: &config::Run) -> anyhow::Result<ExitCode> {
     let guarded = cluster.through(authority.client_for(Arc::clone(&caller), Trail::default()));
     let clock = crate::clock::Clock::System;
     let started = Carried::begin(about.id, &caller, clock);
-    let outcome = match prepared.execute(&guarded, format).await {
+    let carried_out = if about.id == BugReport::ABOUT.id && !is_dry_run(prepared.as_ref()) {
+        report(&guarded, args).await
+    } else {
+        prepared.execute(&guarded, format).await.map_err(runs::Error::from)
+    };
+    let outcome = match carried_out {
         Ok(outcome) => outcome,
         Err(error) => bail!("{}", chain(&error)),
     };
@@ -85,6 +94,20 @@ pub async fn run(args: &config::Run) -> anyhow::Result<ExitCode> {
     let (failing, unparsed) = (flag("failing"), flag("unparsed"));
     remark(args, &answered.answer.findings, format, failing, unparsed);
     Ok(ExitCode::from(Analyze::exit_code(failing, unparsed)))
+}
+
+fn is_dry_run(prepared: &dyn Prepared) -> bool {
+    prepared.inputs().get("dry_run").and_then(Value::as_bool) == Some(true)
+}
+
+/// Makes a bug report. Its inputs were found good before.
+async fn report(cluster: &cluster::Cluster, args: &config::Run) -> Result<Outcome, runs::Error> {
+    let input: BugReportInput =
+        Inputs::Pairs(args.input.clone()).read().map_err(|wrong| runs::Error::Invalid(wrong.into()))?;
+    let (outcome, archive) = runs::bug_report::make(cluster, &input, &args.out, &watch::Sender::default()).await?;
+    let _ =
+        writeln!(std::io::stderr(), "wrote {}: {} files, {} bytes", args.out.display(), archive.files, archive.bytes);
+    Ok(outcome)
 }
 
 /// What `istioctl analyze` says beside its messages: documents that could not be read, and for people, how it ended.

@@ -23,17 +23,17 @@ static MISSING_HOST: Code = Code { id: "IST0101", severity: Severity::Error, doc
 static PORT_NAME: Code = Code { id: "IST0118", severity: Severity::Info, docs: "https://istio.io", page: "" };
 
 /// A database of one test, gone with it.
-enum Database {
+pub(crate) enum Database {
     Sqlite(tempfile::TempDir),
     Postgres { server: String, name: String },
 }
 
 impl Database {
-    fn sqlite() -> Self {
+    pub(crate) fn sqlite() -> Self {
         Self::Sqlite(tempfile::tempdir().unwrap())
     }
 
-    async fn postgres() -> Self {
+    pub(crate) async fn postgres() -> Self {
         let server = postgres_server();
         let name = format!("history_{}", Uuid::now_v7().simple());
         let mut admin = PgConnection::connect(&server).await.expect("PostgreSQL of MESHTRIAGE_TEST_POSTGRES answers");
@@ -45,7 +45,7 @@ impl Database {
         [Self::sqlite(), Self::postgres().await]
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         match self {
             Self::Sqlite(folder) => format!("sqlite://{}", folder.path().join("history.db").display()),
             Self::Postgres { server, name } => {
@@ -88,7 +88,7 @@ impl Database {
         }
     }
 
-    async fn remove(self) {
+    pub(crate) async fn remove(self) {
         match self {
             Self::Sqlite(folder) => folder.close().unwrap(),
             Self::Postgres { server, name } => {
@@ -119,7 +119,7 @@ async fn on_both<Shown: Future<Output = ()> + Send + 'static>(show: impl Fn(Hist
 }
 
 /// A finished run that started `second` seconds after noon.
-fn run_at(second: i64) -> Run {
+pub(crate) fn run_at(second: i64) -> Run {
     let started_at = Timestamp::from_millisecond(NOON + second * 1000).unwrap();
     Run {
         header: RunHeader {

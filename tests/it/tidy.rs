@@ -28,6 +28,8 @@ const BARRIERS: &[(&str, &[&str])] = &[
     ("detectors", &["api", "runs", "steps", "cluster", "capture", "auth", "history", "errors", "envoy"]),
     ("steps", &["api", "runs", "capture", "auth", "history"]),
     ("uploads", &["api", "runs", "steps", "history", "errors", "envoy", "analyzers", "mesh"]),
+    ("selection", &["api", "runs", "steps", "cluster", "capture", "auth", "history", "errors", "envoy", "analyzers"]),
+    ("artifacts", &["api", "runs", "steps", "cluster", "capture", "auth", "history", "errors", "envoy", "analyzers"]),
     ("capture", &["api", "runs", "steps", "auth", "history", "errors", "analyzers"]),
 ];
 
@@ -35,7 +37,7 @@ const BARRIERS: &[(&str, &[&str])] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["api", "capture", "main.rs"]),
     ("sqlx", &["history"]),
-    ("tokio::fs", &["capture", "start.rs", "uploads"]),
+    ("tokio::fs", &["artifacts", "capture", "start.rs", "uploads"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

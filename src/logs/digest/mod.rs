@@ -350,6 +350,7 @@ pub fn finding(hit: &SignatureHit, subject: &Subject, from: &str) -> Finding {
         remedy,
         docs: hit.docs.clone().into(),
         fingerprint: String::new(),
+        found_by: Vec::new(),
         discriminator: hit.group.clone(),
     }
 }

@@ -223,6 +223,7 @@ pub(super) fn case_finding(id: &str, subject: &Subject) -> Finding {
         remedy: format!("Look at {}.", entry.look_at),
         docs: docs.into(),
         fingerprint: String::new(),
+        found_by: Vec::new(),
         discriminator: String::new(),
     }
 }

@@ -186,6 +186,7 @@ fn finding(group: &FailureGroup, subject: &Subject) -> Finding {
         remedy,
         docs: explanation.docs.clone().into(),
         fingerprint: String::new(),
+        found_by: Vec::new(),
         discriminator: discriminator(group),
     }
 }

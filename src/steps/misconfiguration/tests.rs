@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::{
     mesh::{Kind, MeshBuilder, Settings},
-    report::{Finding, Severity},
+    report::{Code, Finding, Severity, Subject},
 };
 
 fn mesh(text: &str) -> Mesh {
@@ -39,17 +39,8 @@ fn hosts_are_completed_as_clients_write_them() {
 #[test]
 fn findings_stand_for_the_problems_of_their_objects() {
     let problems = problem::Problems::new();
-    let finding = |kind: &str| Finding {
-        code: "IST0101".into(),
-        severity: Severity::Error,
-        subject: crate::report::Subject::namespaced(kind, "shop", "cart"),
-        message: String::new(),
-        evidence: Vec::new(),
-        remedy: String::new(),
-        docs: "".into(),
-        fingerprint: String::new(),
-        discriminator: String::new(),
-    };
+    static IST0101: Code = Code { id: "IST0101", severity: Severity::Error, docs: "", page: "" };
+    let finding = |kind: &str| Finding::new(&IST0101, Subject::namespaced(kind, "shop", "cart"), "");
     let of = |kind| problems.of(&finding(kind)).into_iter().map(|(id, _)| id).collect::<Vec<_>>();
     assert!(of("VirtualService").contains(&"net/subset-missing"));
     assert!(of("VirtualService").iter().all(|id| id.starts_with("net/")));

@@ -52,7 +52,21 @@ async fn request(stream: &mut TcpStream) {
     }
 }
 
-async fn saying(text: &'static str) -> u16 {
+/// One that takes requests and never answers.
+pub(crate) async fn silent() -> u16 {
+    pod(|mut stream| async move {
+        request(&mut stream).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
+    })
+    .await
+}
+
+/// A port that nothing listens on.
+pub(crate) async fn closed() -> u16 {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
+}
+
+pub(crate) async fn saying(text: &'static str) -> u16 {
     pod(move |mut stream| async move {
         request(&mut stream).await;
         let _ = stream.write_all(text.as_bytes()).await;
@@ -62,7 +76,7 @@ async fn saying(text: &'static str) -> u16 {
     .await
 }
 
-const GOOD: &str = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nLIVE";
+pub(crate) const GOOD: &str = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nLIVE";
 
 fn limits() -> PodHttpLimits {
     PodHttpLimits { deadline: Duration::from_millis(700), max_bytes: 1024 * 1024 }
@@ -87,11 +101,7 @@ async fn ask_again(port: &mut PodPort) -> Result<String, PodHttpError> {
 
 #[tokio::test]
 async fn each_way_to_fail_has_its_own_error() {
-    let silent = pod(|mut stream| async move {
-        request(&mut stream).await;
-        tokio::time::sleep(Duration::from_mins(1)).await;
-    })
-    .await;
+    let silent = silent().await;
     let cut_off = pod(|mut stream| async move {
         request(&mut stream).await;
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nonly this").await;
@@ -103,7 +113,7 @@ async fn each_way_to_fail_has_its_own_error() {
         while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
     })
     .await;
-    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let closed = closed().await;
     let cluster = fake::cluster(fake::Pods::from([
         ("good".to_owned(), saying(GOOD).await),
         ("silent".to_owned(), silent),
@@ -128,11 +138,7 @@ async fn each_way_to_fail_has_its_own_error() {
 
 #[tokio::test]
 async fn slow_pods_do_not_hold_up_others() {
-    let silent = pod(|mut stream| async move {
-        request(&mut stream).await;
-        tokio::time::sleep(Duration::from_mins(1)).await;
-    })
-    .await;
+    let silent = silent().await;
     let mut pods = fake::Pods::from([("good".to_owned(), saying(GOOD).await)]);
     for index in 0..40 {
         pods.insert(format!("silent-{index}"), silent);
@@ -156,11 +162,7 @@ async fn slow_pods_do_not_hold_up_others() {
 /// Two hundred calls that wait for pods, and a service that answers everybody else meanwhile.
 #[tokio::test]
 async fn slow_pods_do_not_hold_up_the_service() {
-    let silent = pod(|mut stream| async move {
-        request(&mut stream).await;
-        tokio::time::sleep(Duration::from_mins(1)).await;
-    })
-    .await;
+    let silent = silent().await;
     let pods = (0..200).map(|index| (format!("silent-{index}"), silent)).collect();
     let mut parts = app(fake::cluster(pods).await, Identify::Nobody);
     parts.places = tokio::sync::Semaphore::new(512);

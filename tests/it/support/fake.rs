@@ -30,7 +30,12 @@ pub(crate) type Pods = BTreeMap<String, u16>;
 pub(crate) async fn cluster(pods: Pods) -> Cluster {
     let router = Router::new()
         .route("/version", get(|| async { Json(json!({ "gitVersion": "v1.36.3" })) }))
+        .route("/api", get(|| async { Json(json!({ "kind": "APIVersions", "versions": ["v1"] })) }))
+        .route("/apis", get(|| async { Json(json!({ "kind": "APIGroupList", "groups": [] })) }))
+        .route("/api/v1", get(resources))
+        .route("/api/v1/pods", get(list))
         .route("/api/v1/namespaces/shop/pods/{pod}", get(pod))
+        .route("/api/v1/namespaces/shop/pods/{pod}/log", get(|| async { "2026-11-25T10:00:00Z one line\n" }))
         .route("/api/v1/namespaces/shop/pods/{pod}/portforward", get(forward))
         .with_state(Arc::new(pods));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -46,13 +51,40 @@ async fn pod(State(pods): State<Arc<Pods>>, Path(name): Path<String>) -> Respons
         let status: Value = json!({ "kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound" });
         return (http::StatusCode::NOT_FOUND, Json(status)).into_response();
     }
-    Json(json!({
+    Json(object(&name)).into_response()
+}
+
+async fn resources() -> Json<Value> {
+    Json(json!({ "kind": "APIResourceList", "groupVersion": "v1", "resources": [
+        { "name": "pods", "singularName": "pod", "namespaced": true, "kind": "Pod", "verbs": ["get", "list"],
+          "categories": ["all"] },
+    ] }))
+}
+
+/// A page of the list of pods.
+async fn list(State(pods): State<Arc<Pods>>, Query(query): Query<BTreeMap<String, String>>) -> Json<Value> {
+    let number = |name: &str| query.get(name).and_then(|text| text.parse::<usize>().ok());
+    let (start, limit) = (number("continue").unwrap_or(0), number("limit").unwrap_or(usize::MAX));
+    let of_istiod = query.get("labelSelector").is_some_and(|selector| selector == "app=istiod");
+    let names = pods.keys().skip(start).take(if of_istiod { 0 } else { limit });
+    let items: Vec<_> = names.map(|name| object(name)).collect();
+    let end = start + items.len();
+    let next = if end < pods.len() && !of_istiod { end.to_string() } else { String::new() };
+    let metadata = json!({ "resourceVersion": "1", "continue": next });
+    Json(json!({ "kind": "PodList", "apiVersion": "v1", "metadata": metadata, "items": items }))
+}
+
+fn object(name: &str) -> Value {
+    // Of a Deployment, as most pods are.
+    let owner =
+        json!({ "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": format!("{name}-1"), "controller": true });
+    json!({
         "apiVersion": "v1", "kind": "Pod",
-        "metadata": { "name": name, "namespace": "shop", "uid": format!("uid-of-{name}") },
+        "metadata": { "name": name, "namespace": "shop", "uid": format!("uid-of-{name}"),
+            "labels": { "pod-template-hash": "1" }, "ownerReferences": [owner] },
         "spec": { "nodeName": "node", "containers": [{ "name": "istio-proxy", "image": "proxy" }] },
         "status": { "phase": "Running", "podIP": "127.0.0.1", "conditions": [{ "type": "Ready", "status": "True" }] },
-    }))
-    .into_response()
+    })
 }
 
 async fn forward(

@@ -1,0 +1,76 @@
+//! Keeps the history and the files of runs in order: ends runs whose process is gone, and deletes what is old.
+
+use jiff::Timestamp;
+
+use super::background::LEASE;
+use crate::{
+    app::App,
+    cluster::chain,
+    history::{self, Retention},
+    report::State,
+};
+
+const GONE: &str = "the service that carried it out has ended in the middle";
+
+/// Ends the runs that nobody carries out any more. With the time at which this process started, those of its predecessor
+/// are ended at once, unless others share the history: their leases began before.
+pub async fn end_abandoned(app: &App, started: Option<Timestamp>) -> Result<u64, history::Error> {
+    let before = match started.filter(|_| !app.history.is_shared()) {
+        Some(started) => started.saturating_add(LEASE),
+        // A run that is just beginning has no lease for a moment.
+        None => app.clock.now().saturating_sub(LEASE / 2),
+    };
+    let before = before.expect("a lease is a length of time");
+    let ended = app.history.fail_abandoned(app.cluster.id(), before, GONE).await?;
+    if ended > 0 {
+        tracing::warn!(ended, "ended {ended} runs whose process is gone");
+    }
+    Ok(ended)
+}
+
+/// Deletes old runs, and files that belong to none.
+pub async fn clean(app: &App) {
+    let now = app.clock.now();
+    if let Ok(older_than) = now.checked_sub(app.limits.keep) {
+        let retention = Retention { now, older_than, keep_at_most: app.limits.keep_runs };
+        match app.history.retain(app.cluster.id(), retention).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "deleted {count} old runs"),
+            Err(error) => tracing::warn!("old runs were not deleted: {}", chain(&error)),
+        }
+    }
+    if let Err(why) = clean_files(app).await {
+        tracing::warn!("files of runs were not looked through: {why}");
+    }
+}
+
+/// Removes files of runs that are not in the history, files that were not finished, and then those of the oldest runs
+/// until the rest is small enough.
+async fn clean_files(app: &App) -> Result<(), String> {
+    let kept = app.artifacts.kept().map_err(|error| error.to_string())?;
+    let mut total = 0;
+    let mut finished = Vec::new();
+    for kept in kept {
+        match app.history.state(kept.run).await.map_err(|error| chain(&error))? {
+            None => app.artifacts.remove(kept.run).map_err(|error| error.to_string())?,
+            Some(State::Queued | State::Running) => total += kept.bytes,
+            Some(State::Succeeded) => {
+                app.artifacts.remove_unfinished(kept.run).map_err(|error| error.to_string())?;
+                total += kept.bytes;
+                finished.push(kept);
+            }
+            Some(State::Failed | State::Canceled) => {
+                app.artifacts.remove(kept.run).map_err(|error| error.to_string())?;
+            }
+        }
+    }
+    for kept in finished {
+        if total <= app.artifacts.limit_bytes {
+            break;
+        }
+        tracing::info!(run.id = %kept.run, "removed the files of run {}, to make room", kept.run);
+        app.artifacts.remove(kept.run).map_err(|error| error.to_string())?;
+        total -= kept.bytes;
+    }
+    Ok(())
+}
