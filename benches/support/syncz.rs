@@ -60,7 +60,7 @@ fn client(index: usize) -> String {
     let mut resources = String::new();
     for (at, kind) in TYPES.iter().enumerate() {
         let nonce = |push: usize| format!("2026-01-01T09:0{at}:11Z/{push}-1d9f6a5e-3a0c-4c1e-9f2e-5b7a{index:08}");
-        let (sent, acked) = (nonce(2), nonce(if index % 100 == 0 { 1 } else { 2 }));
+        let (sent, acked) = (nonce(2), nonce(if index.is_multiple_of(100) { 1 } else { 2 }));
         let comma = if at == 0 { "" } else { "," };
         let _ = write!(
             resources,

@@ -2,14 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use x509_parser::pem::Pem;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::shared::{IST0101, matches_template, reference_not_found, selector_path};
 use super::{Analyzer, Message, Messages, Path, remedies};
-use crate::mesh::{Kind, Mesh, Object, host, labels};
+use crate::mesh::{Kind, Mesh, Object, decoded, host, labels, secret_of};
 use crate::report::{Code, Severity};
 
 pub(super) const ANALYZER: Analyzer = Analyzer {
@@ -59,7 +57,13 @@ fn check_servers<'m>(mesh: &'m Mesh, gateway: &'m Object, namespace: &str, messa
         if credential.is_empty() {
             continue;
         }
-        let Some((secret_namespace, name)) = secret_of(credential, namespace, mesh.is_compatible()) else { continue };
+        // `istioctl` does not know that a credential may begin with a scheme.
+        let secret = if mesh.is_compatible() {
+            Some(host::reference(namespace, credential))
+        } else {
+            secret_of(credential, namespace)
+        };
+        let Some((secret_namespace, name)) = secret else { continue };
         let path = Path::spec().key("servers").index(index).key("tls").key("credentialName");
         match mesh.find(Kind::Secret, secret_namespace, name) {
             None => {
@@ -75,16 +79,6 @@ fn check_servers<'m>(mesh: &'m Mesh, gateway: &'m Object, namespace: &str, messa
     }
 }
 
-/// The namespace and name of the Secret that a credential means; `None` for one that is no Secret. `istioctl` does not
-/// know that a credential may begin with a scheme.
-fn secret_of<'c>(credential: &'c str, namespace: &'c str, compatible: bool) -> Option<(&'c str, &'c str)> {
-    match credential.split_once("://") {
-        Some(("kubernetes" | "kubernetes-gateway", name)) if !compatible => Some(host::reference(namespace, name)),
-        Some(_) if !compatible => None,
-        _ => Some(host::reference(namespace, credential)),
-    }
-}
-
 fn is_valid(mesh: &Mesh, secret: &Object) -> bool {
     let data = secret.root().get("data");
     let of = |key: &str| data.get(key).text();
@@ -96,9 +90,7 @@ fn is_valid(mesh: &Mesh, secret: &Object) -> bool {
 
 /// Whether the first PEM block holds certificates, all valid at this time. Chains are not followed further.
 fn is_valid_now(encoded: &str, now: i64) -> bool {
-    // Kubernetes allows line breaks in base64.
-    let encoded: String = encoded.split_ascii_whitespace().collect();
-    let Ok(text) = STANDARD.decode(encoded) else { return false };
+    let Some(text) = decoded(encoded) else { return false };
     let Ok((block, _)) = Pem::read(std::io::Cursor::new(text)) else { return false };
     let mut rest = block.contents.as_slice();
     while !rest.is_empty() {

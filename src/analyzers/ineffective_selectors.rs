@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{Analyzer, Message, Messages};
-use crate::mesh::{Kind, Mesh, Object, labels};
+use crate::mesh::{GATEWAY_NAME, Kind, Mesh, Object, labels};
 use crate::report::{Code, Severity};
 
 pub(super) const ANALYZER: Analyzer = Analyzer {
@@ -20,9 +20,6 @@ static IST0166: Code = Code {
     docs: "https://istio.io/latest/docs/reference/config/type/workload-selector/#PolicyTargetReference",
     page: include_str!("pages/IST0166.md"),
 };
-
-/// The label on the pods of such a Gateway.
-const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
 
 const POLICIES: [Kind; 4] = [Kind::AuthorizationPolicy, Kind::RequestAuthentication, Kind::Telemetry, Kind::WasmPlugin];
 

@@ -107,6 +107,13 @@ impl<'m> Message<'m> {
         self
     }
 
+    /// Another severity than the code's.
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
+    }
+
     #[must_use]
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());

@@ -21,8 +21,7 @@ static IST0134: Code = Code {
 
 fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
     for entry in mesh.each(Kind::ServiceEntry) {
-        let has_address = !entry.spec().get("addresses").is_empty() || !entry.status().get("addresses").is_empty();
-        if has_address || allocates_addresses(mesh.config_of(entry.namespace())) {
+        if has_address(mesh, entry) {
             continue;
         }
         for (port, index) in entry.spec().get("ports").items().zip(0..) {
@@ -31,6 +30,13 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
             }
         }
     }
+}
+
+/// Whether traffic for an entry has addresses of its own, given or allocated.
+pub(crate) fn has_address(mesh: &Mesh, entry: &Object) -> bool {
+    !entry.spec().get("addresses").is_empty()
+        || !entry.status().get("addresses").is_empty()
+        || allocates_addresses(mesh.config_of(entry.namespace()))
 }
 
 /// Whether proxies answer DNS queries with addresses of their own. That istiod allocates addresses by itself shows in
@@ -42,7 +48,7 @@ fn allocates_addresses(config: &MeshConfig) -> bool {
 }
 
 /// Whether a port's traffic names no host that a proxy could read. `istioctl` does not think of protocols over TCP.
-fn is_opaque(port: View<'_>, compatible: bool) -> bool {
+pub(crate) fn is_opaque(port: View<'_>, compatible: bool) -> bool {
     match port.get("protocol").text().to_ascii_uppercase().as_str() {
         "" | "TCP" => true,
         "MONGO" | "MYSQL" | "REDIS" => !compatible,

@@ -51,8 +51,7 @@ fn is_of_gateway(service: &Object) -> bool {
 }
 
 fn tells_nothing(port: View<'_>) -> bool {
-    let (name, transport) = (port.get("name").text(), port.get("protocol").text());
-    protocol::of_port(port.get("port").integer(), name, transport, port.get("appProtocol").text_if_any()).is_none()
+    protocol::of_service_port(port).is_none()
 }
 
 fn path(index: usize) -> Path {

@@ -13,6 +13,7 @@ use super::{
     results::{self, RunStatus},
 };
 use crate::{
+    capture::hexadecimal,
     history::RequestKey,
     runs::{self, Place, bug_report},
     steps::{self, BugReport, BugReportInput, Inputs, Prepared},
@@ -61,7 +62,8 @@ async fn make_bug_report(
     }
     let key = request_key(&headers, prepared.as_ref())?;
     let work = move |work| bug_report::work(work, input);
-    let started = runs::start(&state.0, &caller, prepared, key.as_ref(), work).await?;
+    // Large, as it holds what it begins.
+    let started = Box::pin(runs::start(&state.0, &caller, prepared, key.as_ref(), work)).await?;
     if !wait.is_zero() {
         results::wait_for_end(&state, started.run, wait).await;
     }
@@ -90,6 +92,6 @@ fn request_key(headers: &HeaderMap, prepared: &dyn Prepared) -> ApiResult<Option
     hash.update(prepared.about().id);
     hash.update([0]);
     hash.update(prepared.inputs().to_string());
-    let fingerprint = hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let fingerprint = hexadecimal(&hash.finalize()[..16]);
     Ok(Some(RequestKey { key, fingerprint }))
 }

@@ -184,12 +184,14 @@ fn split(content: &str) -> Vec<(usize, &str)> {
     documents
 }
 
-/// Larger than the reader's own bounds, on purpose: a whole cluster may stand in one document.
+/// Larger than the reader's own bounds, on purpose: a whole cluster may stand in one document. Without aliases it holds no
+/// more than it is long; a few of them may repeat things, but never make gigabytes of it.
 fn parse(document: &str) -> Result<Value, String> {
+    let length = document.len().max(64 << 10);
     let mut budget = serde_saphyr::Budget::default();
-    budget.max_events = 100_000_000;
-    budget.max_nodes = 50_000_000;
-    budget.max_total_scalar_bytes = 1 << 30;
+    budget.max_events = length.saturating_mul(8).min(100_000_000);
+    budget.max_nodes = length.saturating_mul(4).min(50_000_000);
+    budget.max_total_scalar_bytes = length.saturating_mul(4).min(1 << 30);
     budget.max_depth = 100;
     let mut options = serde_saphyr::Options::default();
     options.budget = Some(budget);

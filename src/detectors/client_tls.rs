@@ -15,6 +15,7 @@ pub(super) struct ClientTls<'m> {
     pub(super) port: Option<i64>,
     /// Ports with settings of their own, which take nothing from those above them.
     elsewhere: Vec<i64>,
+    /// The way to the block.
     pub(super) path: Path,
 }
 
@@ -63,7 +64,7 @@ fn add<'m>(found: &mut Vec<ClientTls<'m>>, policy: View<'m>, subset: View<'m>, p
         let mode = settings.get("mode").text();
         if !mode.is_empty() {
             let elsewhere = if port.is_none() { levels().filter_map(number).collect() } else { Vec::new() };
-            found.push(ClientTls { mode, settings, subset, port, elsewhere, path: path.key("tls").key("mode") });
+            found.push(ClientTls { mode, settings, subset, port, elsewhere, path: path.key("tls") });
         }
     }
 }
@@ -99,7 +100,7 @@ spec:
         let blocks = client_tls(mesh.each(Kind::DestinationRule).next().unwrap());
         let covered = |block: &ClientTls<'_>| [80, 81, 82].map(|port| block.covers(port));
         let found: Vec<_> = blocks.iter().map(|block| (block.mode, covered(block), block.path.to_string())).collect();
-        let place = |rest: &str| format!("{{.spec.{rest}.tls.mode}}");
+        let place = |rest: &str| format!("{{.spec.{rest}.tls}}");
         assert_eq!(
             found,
             [

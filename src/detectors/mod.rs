@@ -1,9 +1,9 @@
 //! The detectors: rules of our own beyond those of `istioctl analyze`, as pure functions from a mesh to messages.
 //!
 //! A detector is an analyzer of the [whole](crate::mesh::Extent::Whole) mesh with two things more: the entry of the
-//! catalogue of detectable problems that it stands for, and how certain its answer is. Each is a file of its own, with a
-//! page for its code, in the folder of its area; [`all`] lists them. [`COVERED`] names the entries for which analyzers and
-//! steps have an answer already, so that no rule is written twice.
+//! catalogue of detectable problems that it stands for, and how certain its answer is. Each is a file of its own, with
+//! a page for its code, in the folder of its area; [`all`] lists them. [`COVERED`] names the entries for which
+//! analyzers and steps have an answer already, so that no rule is written twice.
 
 mod area;
 mod certificate_authority;
@@ -16,6 +16,7 @@ pub(crate) mod egress;
 mod gateway;
 mod gateway_api;
 mod injection;
+mod layers;
 mod mesh_config;
 mod network;
 mod observability;
@@ -23,6 +24,7 @@ pub mod reference;
 mod resources;
 mod security;
 mod upgrade;
+mod validation;
 mod wording;
 
 use serde::Serialize;
@@ -34,8 +36,8 @@ pub use covered::{COVERED, Covered};
 use crate::analyzers::{Analysis, Analyzer, Options, analyze_by};
 use crate::mesh::{KindSet, Mesh};
 
-/// How far the data prove what a detector says. It speaks of the condition, not of whether that condition is the cause of
-/// the trouble that a person came with.
+/// How far the data prove what a detector says. It speaks of the condition, not of whether that condition is the cause
+/// of the trouble that a person came with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Certainty {
@@ -81,6 +83,7 @@ pub fn all() -> impl Iterator<Item = &'static Detector> {
         egress::DETECTORS,
         cni::DETECTORS,
         upgrade::DETECTORS,
+        validation::DETECTORS,
         observability::DETECTORS,
     ];
     areas.into_iter().flatten()

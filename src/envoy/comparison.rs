@@ -278,7 +278,8 @@ impl<'f> Section<'f> {
     }
 
     fn push(&mut self, resource: Value) {
-        let section = proto_json::written(&json!({ self.field: [resource] }), Format::Json);
+        let section = Map::from_iter([(self.field.to_owned(), Value::Array(vec![resource]))]);
+        let section = proto_json::written(&Value::Object(section), Format::Json);
         let lines: Vec<_> = section.lines().collect();
         // The section and its list open and close with a line each.
         let [_, _, resource @ .., _, _] = lines.as_slice() else { return };

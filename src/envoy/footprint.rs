@@ -62,8 +62,8 @@ struct Cluster {
     metadata: Metadata,
     #[serde(flatten)]
     dns: DnsSettings,
-    #[serde(alias = "clusterType", deserialize_with = "json::or_default")]
-    cluster_type: ClusterType,
+    #[serde(rename = "cluster_type", alias = "clusterType", deserialize_with = "json::or_default")]
+    extension: Extension,
 }
 
 /// They stand in the cluster itself, or in the extension that newer releases use
@@ -81,7 +81,7 @@ struct DnsSettings {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct ClusterType {
+struct Extension {
     #[serde(deserialize_with = "json::or_default")]
     name: String,
     #[serde(alias = "typedConfig", deserialize_with = "json::or_default")]
@@ -124,10 +124,10 @@ impl Footprint {
 
 impl Cluster {
     fn dns(self) -> Option<DnsCluster> {
-        let (discovery_type, dns) = match (self.discovery_type.as_str(), self.cluster_type.name.as_str()) {
+        let (discovery_type, dns) = match (self.discovery_type.as_str(), self.extension.name.as_str()) {
             ("STRICT_DNS" | "LOGICAL_DNS", _) => (self.discovery_type, self.dns),
             (_, "envoy.cluster.dns" | "envoy.clusters.dns") => {
-                let dns = self.cluster_type.typed_config;
+                let dns = self.extension.typed_config;
                 let kind = if dns.all_addresses_in_single_endpoint { "LOGICAL_DNS" } else { "STRICT_DNS" };
                 (kind.to_owned(), dns)
             }

@@ -117,10 +117,7 @@ impl Mesh {
 
 /// Whether a block is about this end; without a match it is about both.
 fn covers(block: View<'_>, end: End) -> bool {
-    match (block.path(&["match", "mode"]).text(), end) {
-        ("CLIENT", End::Server) | ("SERVER", End::Client) => false,
-        _ => true,
-    }
+    !matches!((block.path(&["match", "mode"]).text(), end), ("CLIENT", End::Server) | ("SERVER", End::Client))
 }
 
 /// `accessLogFile`, where no Telemetry says anything.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::documents::{self, Malformed};
+use super::gateways::is_gateway_settings;
 use super::kind::{Kind, KindSet};
 use super::object::{LOCAL_CLUSTER, Object};
 use super::perspective::Perspective;
@@ -252,6 +253,7 @@ impl MeshBuilder {
             perspective: Perspective::default(),
             configs: Arc::default(),
             hosts: OnceLock::new(),
+            workloads: OnceLock::new(),
             asked: AtomicU64::new(0),
         };
         for (kind, objects) in by_kind {
@@ -287,7 +289,7 @@ impl MeshBuilder {
                 let is_platforms = object.namespace() == "kube-system"
                     && (object.name().starts_with("coredns") || object.name().starts_with("ama-metrics"));
                 let is_misplaced = object.name().starts_with("istio");
-                !is_ours && !is_platforms && !is_misplaced
+                !is_ours && !is_platforms && !is_misplaced && !is_gateway_settings(object)
             }
             Kind::Event => object.root().get("type").text() != "Warning",
             Kind::Secret => is_foreign_secret(object),

@@ -24,8 +24,8 @@ impl<'m> ControlPlane<'m> {
 }
 
 impl Mesh {
-    /// The control planes in Istio's namespace, the newest last. On AKS those of the add-on: an istiod without a revision
-    /// beside them is that of application routing
+    /// The control planes in Istio's namespace, the newest last. On AKS those of the add-on: an istiod without a
+    /// revision beside them is that of application routing
     /// (<https://learn.microsoft.com/azure/aks/app-routing-gateway-api>).
     pub fn control_planes(&self) -> Vec<ControlPlane<'_>> {
         let here = self.in_namespace(Kind::Deployment, self.istio_namespace());

@@ -72,11 +72,6 @@ impl<'m> DestinationRules<'m> {
         Vec::new()
     }
 
-    /// Every rule for exactly this full host name, wherever it is.
-    pub fn named(&self, namespace: &'m str, host: &str) -> &[&'m Object] {
-        self.exact.get(&(namespace, host.to_owned())).map_or(&[], Vec::as_slice)
-    }
-
     /// The Services that a rule is for, and for which clients in its own namespace follow it.
     pub fn services_of(&self, rule: &Object) -> Vec<&'m Object> {
         let mut positions: Vec<usize> = self.by_host.overlapping(&host_of(rule)).collect();

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use super::object::LAST_APPLIED;
 use super::tree::{Shape, Tree, TreeBuilder};
 use super::view::View;
 
@@ -24,7 +25,14 @@ impl Tree {
 }
 
 /// What live objects carry for others and would double the size of a mesh.
-const LEFT_OUT: [&str; 2] = ["managedFields", "kubectl.kubernetes.io/last-applied-configuration"];
+const LEFT_OUT: &str = "managedFields";
+
+/// Whether rules read what was applied: of Istio's kinds, in which it shows fields that the API server dropped. `kubectl`
+/// writes the version first.
+fn is_read(applied: &str) -> bool {
+    let version = applied.strip_prefix("{\"apiVersion\":\"").and_then(|rest| rest.split('/').next());
+    version.is_some_and(|group| group.ends_with(".istio.io"))
+}
 
 /// Feeds one value into a builder.
 struct Grow<'b>(&'b mut TreeBuilder);
@@ -86,8 +94,16 @@ impl<'de> Visitor<'de> for Grow<'_> {
         self.0.open(Shape::Map, 0);
         refuse_depth(self.0)?;
         while let Some(key) = entries.next_key::<std::borrow::Cow<'_, str>>()? {
-            if LEFT_OUT.contains(&key.as_ref()) {
+            if key == LEFT_OUT {
                 entries.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            if key == LAST_APPLIED {
+                let applied = entries.next_value::<Value>()?;
+                if let Some(text) = applied.as_str().filter(|text| is_read(text)) {
+                    self.0.key(&key);
+                    self.0.scalar(Shape::Text, text, 0);
+                }
                 continue;
             }
             self.0.key(&key);
@@ -145,6 +161,16 @@ mod tests {
     fn json_survives_the_round_trip() {
         let value = json!({"a": [1, -2, 2.5, null, true, "x\ny"], "b": {"c": {}, "d": []}, "": ""});
         assert_eq!(Tree::from_json(&value).unwrap().root().to_json(), value);
+    }
+
+    #[test]
+    fn what_was_applied_is_kept_of_istios_kinds() {
+        let applied = |version: &str| format!("{{\"apiVersion\":\"{version}\",\"kind\":\"Any\"}}");
+        for (version, kept) in [("networking.istio.io/v1", true), ("apps/v1", false), ("v1", false)] {
+            let tree = Tree::from_json(&json!({LAST_APPLIED: applied(version), "managedFields": [1]})).unwrap();
+            let expected = if kept { json!({LAST_APPLIED: applied(version)}) } else { json!({}) };
+            assert_eq!(tree.root().to_json(), expected);
+        }
     }
 
     #[test]

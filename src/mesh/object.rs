@@ -6,6 +6,9 @@ use super::kind::Kind;
 use super::tree::{Shape, Tree, TreeBuilder};
 use super::view::View;
 
+/// The annotation that keeps what `kubectl apply` sent.
+pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
 /// The id of the cluster that is not a remote one.
 pub const LOCAL_CLUSTER: &str = "default";
 
@@ -110,6 +113,12 @@ impl Object {
 
     pub fn annotation(&self, key: &str) -> Option<&str> {
         self.annotations().get(key).text_if_any()
+    }
+
+    /// The manifest that `kubectl apply` sent last, as far as it is kept: of Istio's own kinds
+    /// (<https://kubernetes.io/docs/tasks/manage-kubernetes-objects/declarative-config/>).
+    pub fn applied(&self) -> Option<serde_json::Value> {
+        serde_json::from_str(self.annotation(LAST_APPLIED)?).ok()
     }
 
     pub fn spec(&self) -> View<'_> {

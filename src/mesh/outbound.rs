@@ -77,7 +77,12 @@ impl<'m> ServiceEntries<'m> {
         entries.filter(|(known, _)| host::is_subset(host, known)).map(|(_, entry)| entry).collect()
     }
 
-    /// Those of them that the proxy of a workload knows: exported to its namespace, and within its Sidecar.
+    /// Whether an entry has a host.
+    pub fn has(&self, host: &str) -> bool {
+        self.by_host.overlapping(host).any(|position| host::is_subset(host, self.hosts[position].0))
+    }
+
+    /// Those of the entries with a host that the proxy of a workload knows: exported to its namespace, and within its Sidecar.
     pub fn known_to(&self, workload: Workload<'_>, host: &str) -> Vec<&'m Object> {
         let sidecar = self.mesh.sidecar_scope(workload);
         let mut entries = self.of_host(host);
@@ -91,7 +96,7 @@ impl<'m> ServiceEntries<'m> {
 
 /// Whether a Sidecar lets proxies of a namespace know a host from another one. One without `egress` lets them know all
 /// (<https://istio.io/latest/docs/reference/config/networking/sidecar/#IstioEgressListener>).
-pub fn is_within(sidecar: &Object, own: &str, namespace: &str, name: &str) -> bool {
+fn is_within(sidecar: &Object, own: &str, namespace: &str, name: &str) -> bool {
     let egress = sidecar.spec().get("egress");
     let mut hosts = egress.items().flat_map(|listener| listener.get("hosts").texts());
     egress.is_empty()

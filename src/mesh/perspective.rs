@@ -12,7 +12,7 @@ use super::snapshot::{Mesh, Store};
 use super::versions;
 
 /// The label that makes a webhook configuration, or a Service, the home of a tag.
-const TAG: &str = "istio.io/tag";
+pub const TAG: &str = "istio.io/tag";
 
 /// Which objects are seen, and by which rules they are judged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,6 +47,7 @@ impl Mesh {
             perspective,
             configs,
             hosts: OnceLock::new(),
+            workloads: OnceLock::new(),
             asked: AtomicU64::new(0),
         }
     }

@@ -4,6 +4,7 @@
 //! `Sidecar`; what they make of it differs. See
 //! [policy scope](https://istio.io/latest/docs/concepts/security/#authentication-policies).
 
+use super::gateways::GATEWAY_NAME;
 use super::kind::Kind;
 use super::labels;
 use super::membership::Workload;
@@ -27,6 +28,11 @@ impl<'m> Policies<'m> {
     pub fn iter(&self) -> impl Iterator<Item = &'m Object> {
         self.selecting.iter().chain(&self.of_namespace).chain(&self.of_root).copied()
     }
+
+    /// Puts the oldest first; of the same age, the first by name.
+    pub fn sort_by_age(policies: &mut [&Object]) {
+        policies.sort_by_key(|policy| policy.age());
+    }
 }
 
 /// How strict the proxy of a workload is about mutual TLS
@@ -49,8 +55,10 @@ pub struct MutualTlsDecision<'m> {
 impl Mesh {
     /// The policies of a kind that hold for a workload.
     ///
-    /// A selector in the root namespace reaches workloads of all namespaces, except that of a `PeerAuthentication` or a
-    /// `Sidecar`, which stays within its own.
+    /// A selector in the root namespace reaches workloads of all namespaces, except that of a `PeerAuthentication`, a
+    /// `Sidecar` or a `Telemetry`, which stays within its own. A policy with `targetRefs` is for the Gateway or Service
+    /// that it names, so it holds for the pods of that Gateway and for no others
+    /// (<https://istio.io/latest/docs/reference/config/type/workload-selector/#PolicyTargetReference>).
     pub fn policies(&self, kind: Kind, workload: Workload<'_>) -> Policies<'_> {
         let root = self.config_of(workload.namespace).root_namespace.as_str();
         let mut policies = Policies::default();
@@ -62,7 +70,11 @@ impl Mesh {
             let is_root = place == root;
             for policy in self.in_namespace(kind, place) {
                 let selector = selector_of(policy);
-                if selector.is_empty() {
+                if has_targets(policy) {
+                    if names_gateway_of(policy, workload) {
+                        policies.selecting.push(policy);
+                    }
+                } else if selector.is_empty() {
                     if is_root { policies.of_root.push(policy) } else { policies.of_namespace.push(policy) }
                 } else if labels::matches(selector, workload.labels)
                     && (policy.namespace() == workload.namespace || !selects_at_home_only(kind))
@@ -72,9 +84,23 @@ impl Mesh {
             }
         }
         for list in [&mut policies.selecting, &mut policies.of_namespace, &mut policies.of_root] {
-            list.sort_by_key(|policy| policy.age());
+            Policies::sort_by_age(list);
         }
         policies
+    }
+
+    /// The pods with a proxy that a policy holds for: the other direction of [`Mesh::policies`].
+    pub fn pods_under(&self, policy: &Object) -> Vec<&Object> {
+        if has_targets(policy) {
+            return Vec::new();
+        }
+        let selector = selector_of(policy);
+        let stays_home = !selector.is_empty() && selects_at_home_only(policy.kind());
+        let reaches_all = self.is_root_namespace(policy.namespace()) && !stays_home;
+        let namespace = (!reaches_all).then(|| policy.namespace());
+        let mut pods = self.labelled(Kind::Pod, selector, namespace);
+        pods.retain(|pod| Workload::of_pod(pod).has_proxy());
+        pods
     }
 
     /// Whether the proxy of a workload takes mutual TLS, plain text, or both on a port of its container. Without a port,
@@ -123,7 +149,20 @@ fn selector_of(policy: &Object) -> View<'_> {
 }
 
 fn selects_at_home_only(kind: Kind) -> bool {
-    matches!(kind, Kind::PeerAuthentication | Kind::Sidecar)
+    matches!(kind, Kind::PeerAuthentication | Kind::Sidecar | Kind::Telemetry)
+}
+
+fn has_targets(policy: &Object) -> bool {
+    policy.spec().field("targetRef").is_set() || !policy.spec().field("targetRefs").is_empty()
+}
+
+/// Whether one of a policy's targets is the Gateway that a workload was made for.
+fn names_gateway_of(policy: &Object, workload: Workload<'_>) -> bool {
+    let Some(gateway) = workload.labels.get(GATEWAY_NAME).text_if_any() else { return false };
+    let spec = policy.spec();
+    let mut targets = std::iter::once(spec.field("targetRef")).chain(spec.field("targetRefs").items());
+    policy.namespace() == workload.namespace
+        && targets.any(|target| target.get("kind").text() == "Gateway" && target.get("name").text() == gateway)
 }
 
 fn mode_of(mtls: View<'_>) -> Option<MutualTls> {
@@ -204,5 +243,31 @@ spec: {mtls: {mode: PERMISSIVE}}
         let workload = Workload::of_pod(mesh.find(Kind::Pod, "bank", "pay").unwrap());
         let policies = mesh.policies(Kind::AuthorizationPolicy, workload);
         assert_eq!(policies.iter().map(Object::name).collect::<Vec<_>>(), ["elsewhere", "mesh"]);
+    }
+
+    #[test]
+    fn targets_are_gateways() {
+        let mesh = mesh(
+            r"
+apiVersion: v1
+kind: Pod
+metadata: {name: api-1, namespace: shop, labels: {gateway.networking.k8s.io/gateway-name: api}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: cart, namespace: shop}
+---
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: api, namespace: shop}
+spec: {targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: api}]}
+",
+        );
+        let names = |pod| {
+            let workload = Workload::of_pod(mesh.find(Kind::Pod, "shop", pod).unwrap());
+            mesh.policies(Kind::Telemetry, workload).iter().map(Object::name).collect::<Vec<_>>()
+        };
+        assert_eq!(names("api-1"), ["api"]);
+        assert!(names("cart").is_empty());
     }
 }

@@ -1,5 +1,7 @@
 //! Which protocol Istio takes a Service's port for.
 
+use super::view::View;
+
 /// Ports whose protocol is known to let the server speak first, so that Istio does not guess.
 const SERVER_FIRST: [i64; 4] = [25, 53, 3306, 27017];
 
@@ -18,6 +20,17 @@ pub fn of_port(port: i64, name: &str, transport: &str, application: Option<&str>
         Some(_) | None => {}
     }
     of_name(application.unwrap_or(name)).or_else(|| SERVER_FIRST.contains(&port).then_some("TCP"))
+}
+
+/// The protocol of a port as a Service has it.
+pub fn of_service_port(port: View<'_>) -> Option<&'static str> {
+    let transport = port.get("protocol").text();
+    of_port(port.get("port").integer(), port.get("name").text(), transport, port.field("appProtocol").text_if_any())
+}
+
+/// Whether Istio reads the requests of a protocol. TLS that an application speaks itself stays closed to it.
+pub fn is_http(protocol: &str) -> bool {
+    matches!(protocol, "HTTP" | "HTTP2" | "GRPC" | "GRPC-Web" | "HTTP_PROXY")
 }
 
 /// The protocol that a port's name begins with: `http-admin` is HTTP.

@@ -9,6 +9,9 @@ use super::view::View;
 /// The name of the proxy's container.
 const PROXY: &str = "istio-proxy";
 
+/// The annotation by which a pod sets what `defaultConfig` sets for the mesh.
+pub const OWN_SETTINGS: &str = "proxy.istio.io/config";
+
 /// The proxy of a pod.
 #[derive(Debug, Clone, Copy)]
 pub struct Proxy<'m> {
@@ -39,16 +42,33 @@ impl<'m> Proxy<'m> {
         told.filter(|revision| !revision.is_empty())
     }
 
+    /// The settings that it was started with, as JSON: `defaultConfig` as it was at injection, and the pod's own over it.
+    /// Those that have Istio's default are left out.
+    pub fn settings(&self) -> Option<&'m str> {
+        self.variable("PROXY_CONFIG")
+    }
+
     /// A variable of its environment.
     pub fn variable(&self, name: &str) -> Option<&'m str> {
         let mut variables = self.container.get("env").items();
         variables.find(|variable| variable.get("name").text() == name)?.get("value").text_if_any()
+    }
+
+    /// The settings that the pod itself asks for, as YAML
+    /// (<https://istio.io/latest/docs/reference/config/annotations/#ProxyConfig>).
+    pub fn own_settings(&self) -> Option<&'m str> {
+        self.pod.annotation(OWN_SETTINGS)
     }
 }
 
 /// The containers of a pod's spec that are not Istio's. Init containers are not among them.
 pub fn application_containers(spec: View<'_>) -> impl Iterator<Item = View<'_>> {
     spec.get("containers").items().filter(|container| container.get("name").text() != PROXY)
+}
+
+/// Whether a pod is a gateway: its proxy stands alone.
+pub fn is_gateway(pod: &Object) -> bool {
+    Proxy::of(pod).is_some_and(|proxy| !proxy.is_sidecar())
 }
 
 impl Mesh {
@@ -75,12 +95,12 @@ mod tests {
     #[test]
     fn native_sidecars_are_init_containers() {
         let native = pod(&json!({
-            "initContainers": [{"name": "istio-init"}, {"name": "istio-proxy", "env": [{"name": "A", "value": "b"}]}],
+            "initContainers": [{"name": "istio-init"}, {"name": "istio-proxy", "env": [{"name": "PROXY_CONFIG", "value": "{}"}]}],
             "containers": [{"name": "app"}],
         }));
         let proxy = Proxy::of(&native).unwrap();
         assert!(proxy.is_native && proxy.is_sidecar());
-        assert_eq!((proxy.revision(), proxy.variable("A"), proxy.variable("B")), (Some("a-1"), Some("b"), None));
+        assert_eq!((proxy.revision(), proxy.settings(), proxy.own_settings()), (Some("a-1"), Some("{}"), None));
     }
 
     #[test]

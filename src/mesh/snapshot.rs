@@ -15,6 +15,7 @@ use super::membership::Workload;
 use super::object::Object;
 use super::perspective::Perspective;
 use super::view::View;
+use super::workloads;
 
 /// An immutable picture of a cluster's objects at one moment.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub struct Mesh {
     pub(super) perspective: Perspective,
     pub(super) configs: Arc<MeshConfigs>,
     pub(super) hosts: OnceLock<HostMap>,
+    pub(super) workloads: OnceLock<Vec<workloads::Entry>>,
     pub(super) asked: AtomicU64,
 }
 
@@ -94,11 +96,16 @@ impl Store {
     }
 
     pub(super) fn find(&self, namespace: &str, name: &str) -> Option<&Object> {
+        self.place_of(namespace, name).map(|place| self.objects[place].as_ref())
+    }
+
+    /// Where among the objects the one of this name is; of the local cluster, if several clusters have one.
+    pub(super) fn place_of(&self, namespace: &str, name: &str) -> Option<usize> {
         self.clusters.iter().find_map(|cluster| {
             let objects = &self.objects[cluster.clone()];
             let found = objects
                 .binary_search_by(|object| object.namespace().cmp(namespace).then_with(|| object.name().cmp(name)));
-            found.ok().map(|index| objects[index].as_ref())
+            found.ok().map(|index| cluster.start + index)
         })
     }
 }

@@ -33,6 +33,12 @@ impl Mesh {
     pub fn is_visible(&self, object: &Object, namespace: &str) -> bool {
         self.exported_to(object).into_iter().any(|scope| scope == "*" || scope == namespace)
     }
+
+    /// Whether the proxies of some namespace get to know both of two objects.
+    pub fn is_seen_together(&self, a: &Object, b: &Object) -> bool {
+        let (a, b) = (self.exported_to(a), self.exported_to(b));
+        a.iter().any(|scope| *scope == "*" && !b.is_empty() || b.contains(scope) || b.contains(&"*"))
+    }
 }
 
 /// The field of the mesh's configuration for objects that say nothing themselves
@@ -88,5 +94,11 @@ metadata: {name: silent, namespace: shop}
         assert_eq!(exported(Kind::DestinationRule, "silent"), ["*"]);
         let silent = mesh.find(Kind::Service, "shop", "silent").unwrap();
         assert!(mesh.is_visible(silent, "shop") && !mesh.is_visible(silent, "bank"));
+        let together = |a, b| {
+            let [a, b] = [a, b].map(|name| mesh.find(Kind::Service, "shop", name).unwrap());
+            mesh.is_seen_together(a, b)
+        };
+        assert!(together("open", "silent") && together("silent", "open") && together("listed", "silent"));
+        assert!(!together("open", "hidden") && !together("hidden", "open"));
     }
 }

@@ -1,46 +1,79 @@
 //! Which pods belong together: those of one Deployment, `StatefulSet`, `DaemonSet` or Job.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::kind::Kind;
 use super::object::Object;
 use super::services::is_finished;
 use super::snapshot::Mesh;
 
+/// The kinds that [`Mesh::workloads`] asks the mesh for.
+const READS: [Kind; 5] = [Kind::Pod, Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Job];
+
+/// A workload and its pods, by their places among the objects of their kinds.
+#[derive(Debug)]
+pub(super) struct Entry {
+    kind: Kind,
+    place: usize,
+    pods: Vec<usize>,
+}
+
 impl Mesh {
     /// Every workload with its pods that have not run to their end, sorted by namespace. A pod whose owner is not in the
     /// mesh stands for itself.
     pub fn workloads(&self) -> Vec<(&Object, Vec<&Object>)> {
-        let mut workloads: BTreeMap<(&str, &str, Kind, &str), (&Object, Vec<&Object>)> = BTreeMap::new();
-        for pod in self.each(Kind::Pod).filter(|pod| !is_finished(pod)) {
-            let workload = self.workload_of(pod);
-            let key = (workload.cluster(), workload.namespace(), workload.kind(), workload.name());
-            workloads.entry(key).or_insert_with(|| (workload, Vec::new())).1.push(pod);
-        }
-        workloads.into_values().collect()
+        let [pods, ..] = READS.map(|kind| self.each_shared(kind));
+        let entries = self.workloads.get_or_init(|| self.index_workloads()).iter();
+        let pods_of = |entry: &Entry| entry.pods.iter().map(|place| pods[*place].as_ref()).collect();
+        entries.map(|entry| (self.workload_at(entry), pods_of(entry))).collect()
     }
 
-    /// The workload that a pod belongs to, as far as the mesh holds it, else the pod itself. The Deployment is told by the
-    /// `ReplicaSet`'s name without the hash that the pod carries as a label
-    /// (<https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#pod-template-hash-label>).
+    /// The workload that a pod belongs to, as far as the mesh holds it, else the pod itself.
     pub fn workload_of<'m>(&'m self, pod: &'m Object) -> &'m Object {
-        let mut owners = pod.metadata().get("ownerReferences").items();
-        let Some(owner) = owners.find(|owner| owner.get("controller").truth()) else { return pod };
-        let name = owner.get("name").text();
-        let deployment = || name.strip_suffix(pod.label("pod-template-hash")?)?.strip_suffix('-');
-        let (kind, name) = match owner.get("kind").text() {
-            "ReplicaSet" => (Kind::Deployment, deployment().unwrap_or(name)),
-            "StatefulSet" => (Kind::StatefulSet, name),
-            "DaemonSet" => (Kind::DaemonSet, name),
-            "Job" => (Kind::Job, name),
-            _ => return pod,
+        owner_of(pod).and_then(|(kind, name)| self.find(kind, pod.namespace(), name)).unwrap_or(pod)
+    }
+
+    fn index_workloads(&self) -> Vec<Entry> {
+        let mut pods_of: HashMap<(Kind, usize), Vec<usize>> = HashMap::new();
+        for (pod, place) in self.each(Kind::Pod).zip(0..).filter(|(pod, _)| !is_finished(pod)) {
+            let owner = owner_of(pod).and_then(|(kind, name)| {
+                let place = self.stores[kind as usize].place_of(pod.namespace(), name)?;
+                Some((kind, place))
+            });
+            pods_of.entry(owner.unwrap_or((Kind::Pod, place))).or_default().push(place);
+        }
+        let entries = pods_of.into_iter().map(|((kind, place), pods)| Entry { kind, place, pods });
+        let mut entries: Vec<Entry> = entries.collect();
+        let order = |entry: &Entry| {
+            let workload = self.workload_at(entry);
+            (workload.cluster(), workload.namespace(), entry.kind, entry.place)
         };
-        self.find(kind, pod.namespace(), name).unwrap_or(pod)
+        entries.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
+        entries
+    }
+
+    fn workload_at(&self, entry: &Entry) -> &Object {
+        &self.stores[entry.kind as usize].objects()[entry.place]
     }
 }
 
+/// Kind and name of a pod's workload. A Deployment is told by the `ReplicaSet`'s name without the hash that the pod carries
+/// as a label (<https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#pod-template-hash-label>).
+fn owner_of(pod: &Object) -> Option<(Kind, &str)> {
+    let mut owners = pod.metadata().get("ownerReferences").items();
+    let owner = owners.find(|owner| owner.get("controller").truth())?;
+    let name = owner.get("name").text();
+    let deployment = || name.strip_suffix(pod.label("pod-template-hash")?)?.strip_suffix('-');
+    Some(match owner.get("kind").text() {
+        "ReplicaSet" => (Kind::Deployment, deployment().unwrap_or(name)),
+        "StatefulSet" => (Kind::StatefulSet, name),
+        "DaemonSet" => (Kind::DaemonSet, name),
+        "Job" => (Kind::Job, name),
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use crate::mesh::{Extent, MeshBuilder, Settings};
 

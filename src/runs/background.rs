@@ -143,13 +143,12 @@ where
     let mut header = carried.blank(app, &place, prepared.as_ref(), &trail);
     header.duration_ms = None;
     let id = header.id;
-    let began = match app.history.begun_before(&header, key).await? {
-        Some(begun) => (begun, None),
-        None => {
-            let turn = Arc::clone(&app.background.places).try_acquire_owned().map_err(|_| Error::Full)?;
-            let run = Run { header, answer: None };
-            (app.history.begin(&run, held_until(app), key).await?, Some(turn))
-        }
+    let began = if let Some(begun) = app.history.begun_before(&header, key).await? {
+        (begun, None)
+    } else {
+        let turn = Arc::clone(&app.background.places).try_acquire_owned().map_err(|_| Error::Full)?;
+        let run = Run { header, answer: None };
+        (app.history.begin(&run, held_until(app), key).await?, Some(turn))
     };
     match began {
         (Begun::Started, Some(turn)) => {

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use generate::{Fault, Generated, Layout, Plan};
 use jiff::Timestamp;
 use meshtriage::analyzers::{ANALYZERS, Messages, Options, analyze};
+use meshtriage::detectors;
 use meshtriage::mesh::{Kind, LOCAL_CLUSTER, Mesh, MeshBuilder, Settings};
 use meshtriage::report::Severity;
 
@@ -107,11 +108,11 @@ fn processor_time() -> u64 {
     statistics.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// The work of each analyzer alone, on this thread.
+/// The work of each analyzer and detector alone, on this thread.
 #[cfg(target_os = "linux")]
 fn work(mesh: &Mesh) -> BTreeMap<&'static str, u64> {
     let mut work = BTreeMap::new();
-    for analyzer in ANALYZERS {
+    for analyzer in ANALYZERS.iter().chain(detectors::all().map(|detector| &detector.rule)) {
         let before = processor_time();
         let mut messages = Messages::new(false);
         (analyzer.run)(mesh, &mut messages);

@@ -42,14 +42,11 @@ pub use value::quantity::resource_quantity;
 
 use std::collections::BTreeMap;
 
+pub use message::unknown::UnknownField;
+
 use fields::Fields;
 use message::Type;
 use serde_json::Value;
-
-/// The milliseconds of a duration in Go's notation, as mesh configurations have them.
-pub(crate) fn milliseconds(duration: &str) -> Option<i64> {
-    i64::try_from(value::duration::parse(duration).ok()?.milliseconds()).ok()
-}
 
 /// Checks that `istioctl analyze` makes and we do not, each with the reason.
 pub const SKIPPED_CHECKS: &[(&str, &str)] = &[(
@@ -87,6 +84,17 @@ type Rules = fn(&Object) -> Outcome;
 
 /// Group, kind, type of the `spec`, rules.
 type Kind = (&'static str, &'static str, Type, Rules);
+
+/// How long a duration such as `1m30s` is, in milliseconds.
+pub fn milliseconds(duration: &str) -> Option<i64> {
+    i64::try_from(value::duration::parse(duration).ok()?.milliseconds()).ok()
+}
+
+/// The fields of a `spec` that its kind does not have, each as a JSON path. A kind without rules has none.
+pub fn unknown_fields(group: &str, kind: &str, spec: &Value) -> Vec<UnknownField> {
+    let known = KINDS.iter().find(|(of, name, ..)| *of == group && *name == kind);
+    known.map_or_else(Vec::new, |(.., spec_type, _)| message::unknown::fields(spec, spec_type))
+}
 
 /// The kinds that have rules.
 static KINDS: [Kind; 15] = [

@@ -23,6 +23,7 @@ pub(super) fn usual(gvr: &Gvr) -> Option<Usual> {
         ("", "services") => (SERVICE, service),
         ("", "namespaces") => (&[("Name", 0), ("Status", 0), ("Age", 0)], namespace),
         ("", "configmaps") => (&[("Name", 0), ("Data", 0), ("Age", 0)], config_map),
+        ("", "secrets") => (&[("Name", 0), ("Type", 0), ("Data", 0), ("Age", 0)], secret),
         ("", "events") => (EVENT, event),
         ("apps", "deployments") => (DEPLOYMENT, deployment),
         ("apps", "replicasets") => (REPLICA_SET, replica_set),
@@ -73,6 +74,11 @@ fn namespace(store: &Store, object: &Value) -> Vec<Value> {
 fn config_map(store: &Store, object: &Value) -> Vec<Value> {
     let entries = |field: &str| object.get(field).and_then(Value::as_object).map_or(0, serde_json::Map::len);
     vec![name(object), json!(entries("data") + entries("binaryData")), created(store, object)]
+}
+
+fn secret(store: &Store, object: &Value) -> Vec<Value> {
+    let entries = object.get("data").and_then(Value::as_object).map_or(0, serde_json::Map::len);
+    vec![name(object), json!(text(object, &["type"])), json!(entries), created(store, object)]
 }
 
 fn definition(_: &Store, object: &Value) -> Vec<Value> {

@@ -14,6 +14,8 @@ use kube::api::Portforwarder;
 use tempfile::SpooledTempFile;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::budget::Section;
+use super::places::Place;
 use super::recording::Recording;
 use crate::cluster::chain;
 
@@ -23,11 +25,15 @@ pub(super) struct Page<'a> {
     pub(super) pod: &'a str,
     pub(super) port: u16,
     pub(super) target: &'a str,
+    /// Whose budget it is taken from.
+    pub(super) section: Section,
 }
 
-pub(super) struct Answer {
+pub(super) struct Answer<'a> {
     pub(super) status: u16,
     pub(super) body: SpooledTempFile,
+    /// To be held until the body is in the archive, so that answers do not pile up before it.
+    pub(super) place: Place<'a>,
 }
 
 /// Why a page could not be fetched.
@@ -54,10 +60,15 @@ struct Begun {
     answer: Response<Incoming>,
 }
 
-pub(super) async fn fetch(recording: &Recording, page: &Page<'_>) -> Result<Answer, Failure> {
+pub(super) async fn fetch<'a>(recording: &'a Recording, page: &Page<'_>) -> Result<Answer<'a>, Failure> {
     let places = &recording.places;
     let late = || Failure::Late(places.too_late());
-    let (begun, _place) = places.begin(begin(&recording.client, page)).await.ok_or_else(late)?;
+    let answer = async {
+        // Asked when there is a place, so that not all who wait for one are allowed at once.
+        recording.spent.allows(page.section).map_err(Failure::Page)?;
+        begin(&recording.client, page).await
+    };
+    let (begun, place) = places.begin(answer).await.ok_or_else(late)?;
     let Begun { forward, connection, answer } = begun?;
     let (head, body) = answer.into_parts();
     let spool = recording.spool();
@@ -68,7 +79,7 @@ pub(super) async fn fetch(recording: &Recording, page: &Page<'_>) -> Result<Answ
     if head.status == 404 && head.headers.contains_key(header::WARNING) {
         return Err(Failure::Page(super::super::store::NOT_RECORDED.to_owned()));
     }
-    Ok(Answer { status: head.status.as_u16(), body })
+    Ok(Answer { status: head.status.as_u16(), body, place })
 }
 
 async fn begin(client: &kube::Client, page: &Page<'_>) -> Result<Begun, Failure> {

@@ -3,6 +3,7 @@
 use super::Layout;
 use super::budget::Section;
 use super::fetch::keep;
+use super::places::Place;
 use super::pods::{Container, MeshPod, Role};
 use super::recording::{Recording, answered, whole};
 use crate::logs::time_range::{TimeRange, importance};
@@ -33,7 +34,7 @@ async fn own(recording: &Recording, pod: &MeshPod, container: &Container, previo
     let file = format!("logs/{}/{}/{}{ending}", pod.namespace, pod.name, container.name);
     let wanted = Wanted { pod, container: &container.name, previous, stamped: true };
     match read(recording, &wanted).await {
-        Ok(content) => {
+        Ok((content, _place)) => {
             let (range, ignored, name) = (recording.options.range, recording.options.ignored.clone(), file.clone());
             let in_mesh = pod.role != Role::Outside;
             recording
@@ -61,13 +62,18 @@ async fn istioctl(recording: &Recording, pod: &MeshPod, container: &Container) {
         _ => format!("proxies/{}/{}/{}.log", pod.namespace, pod.name, container.name),
     };
     let mut wanted = Wanted { pod, container: &container.name, previous: false, stamped: false };
-    let log = match read(recording, &wanted).await {
+    let (log, mut place) = match read(recording, &wanted).await {
         Ok(log) => log,
         Err(why) => return recording.fail(&file, &file, &why).await,
     };
     wanted.previous = true;
-    let previous = if container.restarts > 0 { read(recording, &wanted).await.ok() } else { None };
-    let previous = previous.and_then(|previous| whole(previous).ok());
+    let mut previous = None;
+    if container.restarts > 0 {
+        // Who waits for a place must not hold another one.
+        drop(place);
+        let read = read(recording, &wanted).await;
+        (previous, place) = read.map_or((None, None), |(previous, place)| (whole(previous).ok(), place));
+    }
     let (range, ignored, name) = (recording.options.range, recording.options.ignored.clone(), file.clone());
     recording
         .add_text(Section::Logs, &file, log, move |content, notes| {
@@ -79,6 +85,7 @@ async fn istioctl(recording: &Recording, pod: &MeshPod, container: &Container) {
             format!("{NOTE}\n\n{log}\n\n{MARK}\n\n{previous}").into_bytes()
         })
         .await;
+    drop(place);
 }
 
 fn within(content: Vec<u8>, range: &TimeRange, stamped: bool) -> Vec<u8> {
@@ -95,8 +102,11 @@ fn unstamped(content: &[u8]) -> String {
     text.lines().map(line).collect()
 }
 
-async fn read(recording: &Recording, wanted: &Wanted<'_>) -> Result<tempfile::SpooledTempFile, String> {
-    recording.spent.allows(Section::Logs)?;
+/// A log, and a place that is to be held until the log is in the archive.
+async fn read<'a>(
+    recording: &'a Recording,
+    wanted: &Wanted<'_>,
+) -> Result<(tempfile::SpooledTempFile, Option<Place<'a>>), String> {
     let options = &recording.options;
     let lines = options.cut.as_ref().map_or(options.log_lines, |cut| cut.log_lines);
     let Wanted { pod, container, previous, stamped } = wanted;
@@ -109,7 +119,11 @@ async fn read(recording: &Recording, wanted: &Wanted<'_>) -> Result<tempfile::Sp
         path = format!("{path}&sinceTime={start}");
     }
     let places = &recording.places;
-    let (begun, _place) = places.begin(recording.send(&path, "*/*")).await.ok_or_else(|| places.too_late())?;
+    let answer = async {
+        recording.spent.allows(Section::Logs)?;
+        recording.send(&path, "*/*").await
+    };
+    let (begun, place) = places.begin(answer).await.ok_or_else(|| places.too_late())?;
     let (status, body) = begun?;
     let limit = usize::try_from(bytes).unwrap_or(usize::MAX).saturating_add(1024);
     let read = places.end(keep(body, recording.spool(), limit)).await.ok_or_else(|| places.too_late())?;
@@ -123,5 +137,5 @@ async fn read(recording: &Recording, wanted: &Wanted<'_>) -> Result<tempfile::Sp
         let what = format!("log of {container} in {namespace}/{name} after {bytes} bytes");
         recording.skip(what, "the log is longer than the limit");
     }
-    Ok(content)
+    Ok((content, Some(place)))
 }

@@ -12,6 +12,7 @@ use http::{Method, Request, header, response};
 use http_body_util::Empty;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
+use tokio::time::Instant;
 
 use self::connection::{Connection, Ended};
 use super::error::Error;
@@ -28,7 +29,7 @@ pub const ISTIOD_DEBUG: u16 = 15014;
 /// Bounds of one exchange.
 #[derive(Debug, Clone, Copy)]
 pub struct PodHttpLimits {
-    /// For everything: forwarding, the request, and the whole answer.
+    /// For everything: waiting for a place, forwarding, the request, and the whole answer.
     pub deadline: Duration,
     /// Of the answer's body.
     pub max_bytes: usize,
@@ -59,6 +60,8 @@ pub enum PodHttpError {
     Refused { what: String, why: String },
     #[error("{what}: no answer within {} s", after.as_secs())]
     TimedOut { what: String, after: Duration },
+    #[error("{what}: not asked within {} s: requests to this port, its node or other pods went before", after.as_secs())]
+    NotAsked { what: String, after: Duration },
     #[error("{what}: the connection was cut off after {received_bytes} bytes")]
     CutOff { what: String, received_bytes: usize },
     #[error("{what}: the answer is larger than {limit_bytes} bytes")]
@@ -163,15 +166,14 @@ impl PodPort {
     pub async fn request(&mut self, method: Method, path: &str, limits: PodHttpLimits) -> Result<PodResponse, Error> {
         super::check_name("namespace", &self.place.namespace)?;
         super::check_name("pod name", &self.place.pod)?;
-        let gates = self.gates.clone();
-        let exchange = async {
-            let _permits = gates.enter(&self.place).await;
-            self.exchange(&method, path, &limits).await
+        let (by, after) = (Instant::now() + limits.deadline, limits.deadline);
+        let Ok(_permits) = tokio::time::timeout_at(by, self.gates.enter(&self.place)).await else {
+            return Err(PodHttpError::NotAsked { what: self.place.to_string(), after }.into());
         };
-        match tokio::time::timeout(limits.deadline, exchange).await {
+        match tokio::time::timeout_at(by, self.exchange(&method, path, &limits)).await {
             Ok(Ok(response)) if response.not_recorded => Err(Error::NotRecorded { what: self.page_words(path) }),
             Ok(result) => result,
-            Err(_) => Err(PodHttpError::TimedOut { what: self.place.to_string(), after: limits.deadline }.into()),
+            Err(_) => Err(PodHttpError::TimedOut { what: self.place.to_string(), after }.into()),
         }
     }
 

@@ -48,8 +48,8 @@ fn root_of(class: &Object) -> Option<String> {
 
 fn roots_differ<'m>(class: &'m Object, (older, old): (&str, &str), (newer, new): (&str, &str)) -> Message<'m> {
     let text = format!(
-        "Revision {newer} takes its root certificate from {new}, revision {older} from {old}: if these are not the same root, \
-         workloads of the two revisions do not accept each other's certificates."
+        "Revision {newer} takes its root certificate from {new}, revision {older} from {old}: if these are not the \
+         same root, workloads of the two revisions do not accept each other's certificates."
     );
     let remedy = "Give both the same objects of one Key Vault; to change the root, publish old and new together first.";
     Message::new(&CRT0007, class, text).at(Path::spec().key("parameters")).remedy(remedy)

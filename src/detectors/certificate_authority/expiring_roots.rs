@@ -39,7 +39,8 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
 
 fn root_has_expired<'m>(map: &'m Object, root: &Root) -> Message<'m> {
     let text = format!(
-        "The root certificate of the mesh ({}) expired on {}: no proxy accepts another's certificate, and none gets a new one.",
+        "The root certificate of the mesh ({}) expired on {}: no proxy accepts another's certificate, and none gets a \
+         new one.",
         root.subject,
         root.not_after.strftime("%F")
     );

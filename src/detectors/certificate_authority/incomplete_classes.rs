@@ -48,8 +48,8 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
 
 fn class_is_incomplete<'m>(class: &'m Object, lacking: &[String]) -> Message<'m> {
     let text = format!("It lacks {}: the certificate authority cannot be loaded.", lacking.join(", "));
-    let remedy = "Enable the plug-in authority with all its parameters: az aks mesh enable --resource-group <group> --name <cluster> \
-                  --key-vault-id <id> --root-cert-object-name <name> --ca-cert-object-name <name> --ca-key-object-name <name> \
-                  --cert-chain-object-name <name>";
+    let remedy = "Enable the plug-in authority with all its parameters: az aks mesh enable --resource-group <group> \
+                  --name <cluster> --key-vault-id <id> --root-cert-object-name <name> --ca-cert-object-name <name> \
+                  --ca-key-object-name <name> --cert-chain-object-name <name>";
     Message::new(&CRT0002, class, text).at(Path::spec().key("parameters")).remedy(remedy)
 }

@@ -3,6 +3,7 @@
 mod differing_roots;
 mod expiring_roots;
 mod incomplete_classes;
+mod key_vault_mounts;
 mod roots;
 mod rotation_off;
 mod secrets_store_missing;
@@ -22,4 +23,6 @@ pub(super) static DETECTORS: &[Detector] = &[
     rotation_off::DETECTOR,
     differing_roots::DETECTOR,
     two_authorities::DETECTOR,
+    key_vault_mounts::UNREACHABLE,
+    key_vault_mounts::IDENTITY,
 ];

@@ -38,7 +38,8 @@ pub(super) fn self_made(mesh: &Mesh) -> Option<&Object> {
     mesh.find(Kind::Secret, mesh.istio_namespace(), "istio-ca-secret")
 }
 
-/// What brings an authority from outside: on AKS the `SecretProviderClass` of a revision, elsewhere the Secret `cacerts`.
+/// What brings an authority from outside: on AKS the `SecretProviderClass` of a revision, elsewhere the Secret
+/// `cacerts`.
 pub(super) fn plugged_in(mesh: &Mesh) -> Option<&Object> {
     let secret = mesh.find(Kind::Secret, mesh.istio_namespace(), "cacerts");
     secret.or_else(|| classes(mesh).next().map(|(_, class)| class))

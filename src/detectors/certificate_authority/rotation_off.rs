@@ -43,9 +43,9 @@ fn rotates(driver: &Object) -> bool {
 }
 
 fn changes_do_not_arrive(driver: &Object) -> Message<'_> {
-    let text = "The Secrets Store CSI driver does not rotate secrets (--enable-secret-rotation=true is not set): a new certificate \
-                authority in the Key Vault does not come to istiod, and the old one runs out.";
-    let remedy = "az aks addon update --resource-group <group> --name <cluster> --addon azure-keyvault-secrets-provider \
-                  --enable-secret-rotation --rotation-poll-interval 2m";
+    let text = "The Secrets Store CSI driver does not rotate secrets (--enable-secret-rotation=true is not set): a new \
+                certificate authority in the Key Vault does not come to istiod, and the old one runs out.";
+    let remedy = "az aks addon update --resource-group <group> --name <cluster> --addon \
+                  azure-keyvault-secrets-provider --enable-secret-rotation --rotation-poll-interval 2m";
     Message::new(&CRT0006, driver, text).remedy(remedy)
 }

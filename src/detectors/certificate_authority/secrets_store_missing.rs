@@ -44,8 +44,8 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
 
 fn driver_is_missing<'m>(class: &'m Object, name: &str) -> Message<'m> {
     let text = format!(
-        "{} brings the mesh's certificate authority from a Key Vault, but DaemonSet kube-system/{name} is missing: a new istiod \
-         does not start, as its volume cannot be mounted.",
+        "{} brings the mesh's certificate authority from a Key Vault, but DaemonSet kube-system/{name} is missing: a \
+         new istiod does not start, as its volume cannot be mounted.",
         class.origin()
     );
     let remedy =
@@ -55,8 +55,8 @@ fn driver_is_missing<'m>(class: &'m Object, name: &str) -> Message<'m> {
 
 fn driver_is_not_ready(driver: &Object, ready: i64, wanted: i64) -> Message<'_> {
     let text = format!(
-        "{ready} of {wanted} pods are ready. On the other nodes a new istiod does not start, as the volume with its certificate \
-         authority cannot be mounted."
+        "{ready} of {wanted} pods are ready. On the other nodes a new istiod does not start, as the volume with its \
+         certificate authority cannot be mounted."
     );
     let remedy = format!("kubectl describe daemonset {} -n {}, and see its pods.", driver.name(), driver.namespace());
     Message { severity: Severity::Warning, ..Message::new(&CRT0001, driver, text).remedy(remedy) }

@@ -38,7 +38,8 @@ fn authority_is_self_made<'m>(mesh: &Mesh, secret: &'m Object, roots: &[Root]) -
         secret.full_name()
     );
     let remedy = if mesh.is_aks() {
-        "Nothing has to be done. For production bring your own from a Key Vault; that takes disabling and enabling the mesh."
+        "Nothing has to be done. For production bring your own from a Key Vault; that takes disabling and enabling \
+         the mesh."
     } else {
         "Nothing has to be done. For production bring your own in the Secret cacerts."
     };

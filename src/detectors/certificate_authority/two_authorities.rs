@@ -32,14 +32,14 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
 
 fn authority_was_changed<'m>(secret: &'m Object, class: &Object) -> Message<'m> {
     let text = format!(
-        "Secret {} holds an authority that istiod once made itself, and {} brings another. A mesh cannot be moved from the one to the \
-         other in place.",
+        "Secret {} holds an authority that istiod once made itself, and {} brings another. A mesh cannot be moved from \
+         the one to the other in place.",
         secret.full_name(),
         class.origin()
     );
     let remedy = format!(
-        "If the mesh was disabled in between, the Secret is a leftover: kubectl delete secret {} -n {}. Else disable the mesh, delete \
-         it, and enable the mesh with the plug-in authority.",
+        "If the mesh was disabled in between, the Secret is a leftover: kubectl delete secret {} -n {}. Else disable \
+         the mesh, delete it, and enable the mesh with the plug-in authority.",
         secret.name(),
         secret.namespace()
     );

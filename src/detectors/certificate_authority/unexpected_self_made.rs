@@ -41,8 +41,9 @@ fn authority_is_self_made<'m>(map: &'m Object, given: &Object, subject: &str) ->
         given.origin()
     );
     let remedy = format!(
-        "See that istiod mounts it (volume cacerts) and that the files have their names: kubectl logs -n {} -l app=istiod \
-         --tail=-1 | grep -i 'signed'. On AKS a mesh with an authority of its own has to be disabled and enabled again.",
+        "See that istiod mounts it (volume cacerts) and that the files have their names: kubectl logs -n {} -l \
+         app=istiod --tail=-1 | grep -i 'signed'. On AKS a mesh with an authority of its own has to be disabled and \
+         enabled again.",
         map.namespace()
     );
     Message::new(&CRT0003, map, text).remedy(remedy)

@@ -35,10 +35,8 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
 
 fn both_are_in_use<'m>(first: &'m Object, by_container: &[&Object], by_plugin: &[&Object]) -> Message<'m> {
     let text = format!(
-        "Traffic is redirected by istio-init in {} workloads ({}) and by the CNI plug-in in {} ({}).",
-        by_container.len(),
+        "Traffic is redirected by istio-init in {}, and by the CNI plug-in in {}.",
         some_of(&redirection::names(by_container)),
-        by_plugin.len(),
         some_of(&redirection::names(by_plugin))
     );
     Message::new(&CNI0003, first, text)

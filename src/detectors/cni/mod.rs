@@ -4,6 +4,7 @@ mod mixed_redirection;
 mod outdated_redirection;
 mod plugin_on_old_revision;
 mod redirection;
+mod repaired_pods;
 mod validation_without_plugin;
 
 use super::Detector;
@@ -14,4 +15,5 @@ pub(super) static DETECTORS: &[Detector] = &[
     validation_without_plugin::DETECTOR,
     mixed_redirection::DETECTOR,
     plugin_on_old_revision::DETECTOR,
+    repaired_pods::DETECTOR,
 ];

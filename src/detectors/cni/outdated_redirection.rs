@@ -2,7 +2,7 @@
 
 use super::redirection;
 use crate::analyzers::{Analyzer, Message, Messages};
-use crate::detectors::wording::{restart, some_of};
+use crate::detectors::wording::{restart_all, some_of};
 use crate::detectors::{Certainty, Detector};
 use crate::mesh::{Kind, Mesh, Object};
 use crate::report::{Code, Severity};
@@ -35,12 +35,10 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
 
 fn pods_are_older_than_the_plugin<'m>(agent: &'m Object, workloads: &[&Object]) -> Message<'m> {
     let text = format!(
-        "The CNI plug-in is installed, but pods of {} still have istio-init, which needs NET_ADMIN and NET_RAW: they are older than \
-         the switch.",
+        "The CNI plug-in is installed, but pods of {} still have istio-init, which needs NET_ADMIN and NET_RAW: they \
+         are older than the switch.",
         some_of(&redirection::names(workloads))
     );
-    let mut commands: Vec<String> = workloads.iter().map(|workload| restart(workload)).collect();
-    commands.truncate(5);
-    let remedy = format!("Restart these workloads: {}", commands.join("; "));
+    let remedy = format!("Restart these workloads: {}", restart_all(workloads));
     Message::new(&CNI0001, agent, text).remedy(remedy)
 }

@@ -35,7 +35,8 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
 
 fn revision_is_too_old<'m>(control_plane: &ControlPlane<'m>, agent: &Object) -> Message<'m> {
     let text = format!(
-        "{} is there, but revision {} does not know redirection by the CNI plug-in: the add-on has it from {} on (by its pages of {}).",
+        "{} is there, but revision {} does not know redirection by the CNI plug-in: the add-on has it from {} on (by \
+         its pages of {}).",
         agent.origin(),
         control_plane.revision,
         ADD_ON.cni.revision,

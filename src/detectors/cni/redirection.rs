@@ -1,5 +1,5 @@
-//! How the traffic of pods is redirected: by the init container `istio-init`, or by the CNI plug-in, which `istio-validation`
-//! only checks.
+//! How the traffic of pods is redirected: by the init container `istio-init`, or by the CNI plug-in, which
+//! `istio-validation` only checks.
 
 use crate::mesh::{Mesh, Object};
 

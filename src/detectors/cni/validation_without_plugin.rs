@@ -35,8 +35,9 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
 }
 
 fn nobody_redirects<'m>(mesh: &Mesh, workload: &'m Object) -> Message<'m> {
-    let text = "Its pods have istio-validation, which waits for the redirection by the CNI plug-in, but the plug-in's DaemonSet is not \
-                there: when they are started anew, on another node or after a reboot, they do not get past it.";
+    let text = "Its pods have istio-validation, which waits for the redirection by the CNI plug-in, but the plug-in's \
+                DaemonSet is not there: when they are started anew, on another node or after a reboot, they do not get \
+                past it.";
     let switch = if mesh.is_aks() {
         "az aks mesh proxy-redirection-mechanism --resource-group <group> --name <cluster> --mechanism CNIChaining"
     } else {

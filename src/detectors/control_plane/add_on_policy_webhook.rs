@@ -5,8 +5,9 @@ use crate::detectors::{Certainty, Detector};
 use crate::mesh::{Kind, Mesh, Object};
 use crate::report::{Code, Severity};
 
-const RECONCILE: &str = "Let the add-on write it anew (az aks update --resource-group <group> --name <cluster>), and find out who \
-                         deletes or changes webhook configurations. Then look for blocked kinds and fields.";
+const RECONCILE: &str = "Let the add-on write it anew (az aks update --resource-group <group> --name <cluster>), and \
+                         find out who deletes or changes webhook configurations. Then look for blocked kinds and \
+                         fields.";
 
 pub(super) const DETECTOR: Detector = Detector {
     certainty: Certainty::Likely,
@@ -56,8 +57,8 @@ fn has_no_rules(webhook: &Object) -> bool {
 
 fn webhook_is_missing(istiod: &Object) -> Message<'_> {
     let text = format!(
-        "ValidatingWebhookConfiguration {WEBHOOK} is missing: nothing keeps out objects and settings that the add-on does not \
-         support."
+        "ValidatingWebhookConfiguration {WEBHOOK} is missing: nothing keeps out objects and settings that the add-on \
+         does not support."
     );
     Message::new(&CPL0103, istiod, text).remedy(RECONCILE)
 }

@@ -43,8 +43,8 @@ fn the_two_exclude_each_other(found: &Object, is_beside_add_on: bool) -> Message
         (Severity::Info, "It is no mesh, and excludes the Istio add-on, which is not here.")
     };
     let text = format!("{} is of application routing with the Gateway API ({CLASS}). {follows}", found.origin());
-    let remedy = "Choose one of the two and disable the other: az aks mesh disable --resource-group <group> --name <cluster> for \
-                  the add-on; how application routing is switched off is on \
+    let remedy = "Choose one of the two and disable the other: az aks mesh disable --resource-group <group> --name \
+                  <cluster> for the add-on; how application routing is switched off is on \
                   https://learn.microsoft.com/azure/aks/app-routing-gateway-api.";
     Message { severity, ..Message::new(&CPL0102, found, text).remedy(remedy) }
 }

@@ -71,21 +71,22 @@ fn another_istiod_runs<'m>(mesh: &Mesh, deployment: &'m Object) -> Message<'m> {
         format!(" Namespaces with {INJECTION}=enabled belong to it: {}.", some_of(&enabled))
     };
     let text = format!(
-        "An istiod of your own runs in namespace {} beside the add-on of {}: two injectors and two validators compete.{theirs}",
+        "An istiod of your own runs in namespace {} beside the add-on of {}: two injectors and two validators \
+         compete.{theirs}",
         deployment.namespace(),
         mesh.istio_namespace(),
     );
     let remedy = format!(
-        "Move to one mesh. The order (workloads first, then this control plane, definitions last or never) is on {MIGRATION}. \
-         kubectl get pods -A -l istio.io/rev shows whose proxies are left."
+        "Move to one mesh. The order (workloads first, then this control plane, definitions last or never) is on \
+         {MIGRATION}. kubectl get pods -A -l istio.io/rev shows whose proxies are left."
     );
     Message::new(&CPL0100, deployment, text).remedy(remedy)
 }
 
 fn webhook_calls_another<'m>(configuration: &'m Object, namespace: &str) -> Message<'m> {
     let text = format!(
-        "A webhook of Istio calls namespace {namespace}, where no istiod of the add-on is: it is left of another installation, \
-         or belongs to one."
+        "A webhook of Istio calls namespace {namespace}, where no istiod of the add-on is: it is left of another \
+         installation, or belongs to one."
     );
     let remedy = format!(
         "If that installation is gone: kubectl delete {} {}. Else move to one mesh: {MIGRATION}",

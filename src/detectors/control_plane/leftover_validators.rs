@@ -43,8 +43,8 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
 
 fn service_is_gone<'m>(configuration: &'m Object, service: &str) -> Message<'m> {
     let text = format!(
-        "The webhook calls Service {service}, which does not exist, and fails closed: objects of Istio can neither be created nor \
-         changed."
+        "The webhook calls Service {service}, which does not exist, and fails closed: objects of Istio can neither be \
+         created nor changed."
     );
     let revision = configuration.label(REVISION).map(|revision| format!(" of revision {revision}")).unwrap_or_default();
     let remedy = format!(

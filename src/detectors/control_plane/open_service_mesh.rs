@@ -39,10 +39,11 @@ fn another_mesh_is_there<'m>(first: &'m Object, found: &[&Object]) -> Message<'m
     let is_running = first.kind() == Kind::Deployment;
     let what = if is_running { "Open Service Mesh runs" } else { "Something of Open Service Mesh is left" };
     let text = format!(
-        "{what} in this cluster: {}. The Istio add-on cannot be enabled beside it, and two meshes redirect the same traffic.",
+        "{what} in this cluster: {}. The Istio add-on cannot be enabled beside it, and two meshes redirect the same \
+         traffic.",
         some_of(&names)
     );
-    let remedy = "az aks disable-addons --addons open-service-mesh --resource-group <group> --name <cluster>; then delete what is \
-                  left of it (definitions, labels, webhooks).";
+    let remedy = "Where it is AKS's add-on: az aks disable-addons --addons open-service-mesh --resource-group <group> \
+                  --name <cluster>. Then delete what is left of it (definitions, labels, webhooks).";
     Message::new(&CPL0101, first, text).remedy(remedy)
 }

@@ -114,8 +114,8 @@ fn revision_of(istiod: &Object) -> &str {
 fn nobody_reaches_istiod<'m>(policy: &'m Object, istiod: &Object, closed: &[i64]) -> Message<'m> {
     let ports: Vec<String> = closed.iter().map(i64::to_string).collect();
     let text = format!(
-        "No policy lets anybody in to TCP {} of pod {}: {PROXIES} is where proxies get their configuration, {WEBHOOKS} where the API \
-         server asks about new pods and objects.",
+        "No policy lets anybody in to TCP {} of pod {}: {PROXIES} is where proxies get their configuration, {WEBHOOKS} \
+         where the API server asks about new pods and objects.",
         ports.join(" and "),
         istiod.name()
     );
@@ -138,8 +138,8 @@ fn proxies_are_cut_off<'m>(mesh: &Mesh, namespace: &str, found: &CutOff<'m>) -> 
         format!("NetworkPolicies keep the proxies of {} from {}.", some_of(&found.workloads), ends.join(", and from "));
     let rule = |target: &str, port: i64, protocol: &str| {
         format!(
-            "{{to: [{{namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {target}}}}}}}], ports: [{{port: {port}, \
-             protocol: {protocol}}}]}}"
+            "{{to: [{{namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {target}}}}}}}], ports: \
+             [{{port: {port}, protocol: {protocol}}}]}}"
         )
     };
     let mut rules = Vec::new();

@@ -30,7 +30,7 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
     for ways_in in by_place.values() {
         let way_in = ways_in[0];
         for name in way_in.hosts().collect::<BTreeSet<_>>() {
-            let goes_on = |way_in: &&&Hop<'_>| routes.ways_out_of(way_in.gateway).iter().any(|out| out.is_for(name));
+            let goes_on = |way_in: &&&Hop<'_>| routes.leads_on(way_in.gateway, name);
             let with_rule: Vec<&Hop<'_>> = ways_in.iter().filter(goes_on).copied().collect();
             if with_rule.is_empty() {
                 messages.report(gateway_has_no_rule(way_in, name));

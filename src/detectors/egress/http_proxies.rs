@@ -30,7 +30,7 @@ pub(crate) fn http_proxies(mesh: &Mesh) -> BTreeMap<(&str, HttpProxy<'_>), &Obje
 
 /// The proxies that the environment of a pod names, each with the variable.
 pub(crate) fn of_pod(pod: &Object) -> impl Iterator<Item = (&'static str, HttpProxy<'_>)> {
-    own_containers(pod).into_iter().flat_map(|container| {
+    own_containers(pod).flat_map(|container| {
         VARIABLES.into_iter().filter_map(move |name| Some((name, HttpProxy::parse(variable(container, name))?)))
     })
 }

@@ -1,6 +1,6 @@
 //! Finds `ServiceEntries` of HTTP proxies that do not let CONNECT requests pass.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::http_proxies::{HttpProxy, http_proxies};
 use crate::analyzers::{Analyzer, Message, Messages, Path};
@@ -28,8 +28,9 @@ static EGR0004: Code = Code {
 
 fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
     let mut reported = BTreeSet::new();
+    let mut of_proxies: BTreeMap<HttpProxy<'_>, Vec<&'m Object>> = BTreeMap::new();
     for ((namespace, proxy), pod) in http_proxies(mesh) {
-        let entries = proxy.entries(mesh);
+        let entries = of_proxies.entry(proxy).or_insert_with(|| proxy.entries(mesh));
         let faults: Vec<_> =
             entries.iter().filter_map(|entry| Some((*entry, fault(mesh, entry, proxy, namespace)?))).collect();
         // One that is right is enough.

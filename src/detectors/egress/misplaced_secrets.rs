@@ -88,5 +88,5 @@ fn secret_is_not_there<'m>(
         gateway.full_name()
     );
     let remedy = format!("Create the Secret {name} in namespace {namespace}.");
-    Message::new(&EGR0015, rule, text).at(tls.path.clone()).remedy(remedy)
+    Message::new(&EGR0015, rule, text).at(tls.path.clone().key("mode")).remedy(remedy)
 }

@@ -2,11 +2,11 @@
 //! Service of a gateway, another from the gateway to the host
 //! (<https://istio.io/latest/docs/tasks/traffic-management/egress/egress-gateway/>).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::analyzers::Path;
 use crate::mesh::virtual_services::{SIDECARS, rule_applies_at};
-use crate::mesh::{Kind, Mesh, Object, ServiceEntries, View, host, labels};
+use crate::mesh::{HostIndex, Kind, Mesh, Object, ServiceEntries, View, host, labels};
 
 /// What is read to find them.
 pub(super) const READS: [Kind; 5] = [Kind::VirtualService, Kind::Gateway, Kind::ServiceEntry, Kind::Service, Kind::Pod];
@@ -29,10 +29,6 @@ impl<'m> Hop<'m> {
     pub(super) fn hosts(&self) -> impl Iterator<Item = &'m str> + use<'m> {
         self.service.spec().get("hosts").texts()
     }
-
-    pub(super) fn is_for(&self, name: &str) -> bool {
-        self.hosts().any(|host| host::is_subset(name, host))
-    }
 }
 
 /// Both halves of all of them.
@@ -46,6 +42,8 @@ pub(super) struct Routes<'m> {
     fronts: HashMap<String, Vec<&'m Object>>,
     /// Positions of the ways out of each Gateway, by its namespace and name.
     of_gateways: HashMap<(&'m str, &'m str), Vec<usize>>,
+    /// The hosts for which there are ways out of each Gateway.
+    hosts: HashMap<(&'m str, &'m str), HostIndex<()>>,
 }
 
 impl<'m> Routes<'m> {
@@ -58,11 +56,17 @@ impl<'m> Routes<'m> {
                 behind.entry((service.namespace(), service.name())).or_default().push(gateway);
             }
         }
-        let mut routes = Self { ways_in: Vec::new(), ways_out: Vec::new(), fronts, of_gateways: HashMap::new() };
+        let mut routes = Self {
+            ways_in: Vec::new(),
+            ways_out: Vec::new(),
+            fronts,
+            of_gateways: HashMap::new(),
+            hosts: HashMap::new(),
+        };
         let entries = ServiceEntries::new(mesh);
         for service in mesh.each(Kind::VirtualService) {
             let gateways: Vec<&Object> = mesh.gateways_of(service).collect();
-            let is_outside = service.spec().get("hosts").texts().any(|host| !entries.of_host(host).is_empty());
+            let is_outside = service.spec().get("hosts").texts().any(|host| entries.has(host));
             for (protocol, rule, destination, path) in destinations(service) {
                 let host = host::fqdn(service.namespace(), destination.get("host").text());
                 let port = destination.path(&["port", "number"]).integer_if_any();
@@ -80,7 +84,19 @@ impl<'m> Routes<'m> {
                 }
             }
         }
+        let mut hosts: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+        for out in &routes.ways_out {
+            hosts.entry((out.gateway.namespace(), out.gateway.name())).or_default().extend(out.hosts());
+        }
+        let index = |hosts: BTreeSet<&'m str>| HostIndex::new(hosts.into_iter().map(|host| (host, ())));
+        routes.hosts = hosts.into_iter().map(|(gateway, hosts)| (gateway, index(hosts))).collect();
         routes
+    }
+
+    /// Whether a rule at a Gateway is for a host.
+    pub(super) fn leads_on(&self, gateway: &Object, name: &str) -> bool {
+        let hosts = self.hosts.get(&(gateway.namespace(), gateway.name()));
+        hosts.is_some_and(|hosts| hosts.overlapping(name).next().is_some())
     }
 
     /// The Services in front of a Gateway's pods.
@@ -88,17 +104,12 @@ impl<'m> Routes<'m> {
         self.fronts.get(&selector_of(gateway)).map_or(&[], Vec::as_slice)
     }
 
-    /// The hops on from a Gateway.
-    pub(super) fn ways_out_of(&self, gateway: &Object) -> Vec<&Hop<'m>> {
-        let positions = self.of_gateways.get(&(gateway.namespace(), gateway.name()));
-        positions.into_iter().flatten().map(|position| &self.ways_out[*position]).collect()
-    }
-
     /// The hops on from gateways that sidecars send to.
     pub(super) fn ways_on(&self) -> impl Iterator<Item = &Hop<'m>> {
-        let reached: BTreeMap<(&str, &str), &Object> =
-            self.ways_in.iter().map(|way| ((way.gateway.namespace(), way.gateway.name()), way.gateway)).collect();
-        reached.into_values().flat_map(|gateway| self.ways_out_of(gateway))
+        let reached: BTreeSet<(&str, &str)> =
+            self.ways_in.iter().map(|way| (way.gateway.namespace(), way.gateway.name())).collect();
+        let positions = reached.into_iter().filter_map(|gateway| self.of_gateways.get(&gateway)).flatten();
+        positions.map(|position| &self.ways_out[*position])
     }
 }
 

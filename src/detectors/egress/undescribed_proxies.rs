@@ -1,5 +1,7 @@
 //! Finds HTTP proxies that no `ServiceEntry` describes.
 
+use std::collections::BTreeMap;
+
 use super::http_proxies::{HttpProxy, http_proxies};
 use crate::analyzers::{Analyzer, Message, Messages};
 use crate::detectors::{Certainty, Detector};
@@ -25,9 +27,10 @@ static EGR0003: Code = Code {
 };
 
 fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
+    let mut described: BTreeMap<HttpProxy<'_>, bool> = BTreeMap::new();
     for ((_, proxy), pod) in http_proxies(mesh) {
         // One that is there but wrong is EGR0004.
-        if proxy.entries(mesh).is_empty() {
+        if !*described.entry(proxy).or_insert_with(|| !proxy.entries(mesh).is_empty()) {
             messages.report(proxy_is_not_described(pod, proxy));
         }
     }

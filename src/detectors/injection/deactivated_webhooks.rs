@@ -59,19 +59,19 @@ fn is_replaced(mesh: &Mesh, configuration: &Object) -> bool {
 
 fn is_switched_off<'m>(mesh: &Mesh, configuration: &'m Object, off: &[&str], all: usize) -> Message<'m> {
     let text = format!(
-        "{} of {all} injection webhooks are switched off by the selector istio.io/deactivated=never-match: {}. What they \
-         would select gets no sidecar, and no error is shown.",
+        "{} of {all} injection webhooks are switched off by the selector istio.io/deactivated=never-match: {}. What \
+         they would select gets no sidecar, and no error is shown.",
         off.len(),
         some_of(off),
     );
     let remedy = if mesh.is_aks() {
-        "Let the add-on write the configuration anew: az aks update --resource-group <group> --name <cluster>. Then restart \
-         the workloads that came up without a sidecar."
+        "Let the add-on write the configuration anew: az aks update --resource-group <group> --name <cluster>. Then \
+         restart the workloads that came up without a sidecar."
             .to_owned()
     } else {
         format!(
-            "Restore the selectors of {}: run the installation again (helm upgrade or istioctl install) for its revision. \
-             Then restart the workloads that came up without a sidecar.",
+            "Restore the selectors of {}: run the installation again (helm upgrade or istioctl install) for its \
+             revision. Then restart the workloads that came up without a sidecar.",
             configuration.origin()
         )
     };

@@ -1,6 +1,7 @@
 //! Finds pods whose DNS settings keep their proxy from resolving istiod's name.
 
 use crate::analyzers::{Analyzer, Message, Messages};
+use crate::detectors::wording::template_of;
 use crate::detectors::{Certainty, Detector};
 use crate::mesh::{Kind, Mesh, Object, Proxy};
 use crate::report::{Code, Severity};
@@ -61,14 +62,14 @@ fn foreign_dns(pod: &Object, servers: &[&str]) -> Option<String> {
 
 fn istiod_cannot_be_resolved<'m>(workload: &'m Object, pod: &Object, what: &str) -> Message<'m> {
     let text = format!(
-        "Pod {} has {what}: names of Services, that of istiod among them, do not resolve there, so that its proxy gets no \
-         configuration and no certificate.",
+        "Pod {} has {what}: names of Services, that of istiod among them, do not resolve there, so that its proxy gets \
+         no configuration and no certificate.",
         pod.name()
     );
     let remedy = format!(
-        "Set dnsPolicy: ClusterFirst in the pod template of {} {}; further name servers can stand in dnsConfig beside it.",
-        workload.kind(),
-        workload.full_name()
+        "Set dnsPolicy: ClusterFirst in {}; further name servers can stand in dnsConfig beside \
+         it.",
+        template_of(workload)
     );
     Message::new(&INJ0108, workload, text).remedy(remedy)
 }

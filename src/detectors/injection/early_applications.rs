@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::analyzers::{Analyzer, Message, Messages};
 use crate::detectors::wording::restart;
 use crate::detectors::{Certainty, Detector};
-use crate::mesh::{Kind, Mesh, Object, Proxy, View};
+use crate::mesh::{Kind, Mesh, OWN_SETTINGS, Object, Proxy, View};
 use crate::report::{Code, Severity};
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -46,7 +46,7 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
 
 /// Whether the application waits for the sidecar. The pod itself says how it was made.
 fn is_held(mesh: &Mesh, proxy: &Proxy<'_>) -> bool {
-    let handed_over = proxy.variable("PROXY_CONFIG").and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let handed_over = proxy.settings().and_then(|text| serde_json::from_str::<Value>(text).ok());
     match handed_over {
         Some(settings) => settings.get(HOLD).and_then(Value::as_bool) == Some(true),
         None => mesh.config_of_proxy(proxy).setting(&["defaultConfig", HOLD]).value.truth(),
@@ -80,8 +80,8 @@ fn time(view: View<'_>) -> Option<Timestamp> {
 
 fn application_was_first<'m>(mesh: &Mesh, workload: &'m Object, pod: &Object, container: &str) -> Message<'m> {
     let text = format!(
-        "Container {container} of pod {} started together with its sidecar, failed within {} s and was restarted: it most \
-         likely found no network. It does not wait for the sidecar ({HOLD} is not set).",
+        "Container {container} of pod {} started together with its sidecar, failed within {} s and was restarted: it \
+         most likely found no network. It does not wait for the sidecar ({HOLD} is not set).",
         pod.name(),
         SOON.as_secs(),
     );
@@ -91,8 +91,8 @@ fn application_was_first<'m>(mesh: &Mesh, workload: &'m Object, pod: &Object, co
         "meshConfig.defaultConfig"
     };
     let remedy = format!(
-        "Set {HOLD}: true in {place}, or for this workload with the annotation proxy.istio.io/config: '{{\"{HOLD}\": true}}' \
-         on its pod template. Then: {}",
+        "Set {HOLD}: true in {place}, or for this workload with the annotation {OWN_SETTINGS}: '{{\"{HOLD}\": \
+         true}}' on its pod template. Then: {}",
         restart(workload)
     );
     Message::new(&INJ0112, workload, text).remedy(remedy)

@@ -56,8 +56,8 @@ fn sidecar_runs_on<'m>(workload: &'m Object, pods: &[&str]) -> Message<'m> {
     );
     let remedy = format!(
         "Let the Job's command end with `curl -fsS -X POST http://localhost:15020/quitquitquit`, or put the label \
-         sidecar.istio.io/inject: \"false\" on its pod template if it needs no mesh; native sidecars end by themselves. This \
-         run is ended by: kubectl delete {} {} -n {}",
+         sidecar.istio.io/inject: \"false\" on its pod template if it needs no mesh; native sidecars end by \
+         themselves. This run is ended by: kubectl delete {} {} -n {}",
         workload.kind().name().to_lowercase(),
         workload.name(),
         workload.namespace(),

@@ -1,7 +1,7 @@
 //! Finds workloads whose annotations let traffic bypass the sidecar.
 
 use crate::analyzers::{Analyzer, Message, Messages};
-use crate::detectors::wording::some_of;
+use crate::detectors::wording::{some_of, template_of};
 use crate::detectors::{Certainty, Detector};
 use crate::mesh::{Kind, Mesh, MutualTls, Object, Proxy, View, Workload};
 use crate::report::{Code, Severity};
@@ -102,10 +102,9 @@ fn traffic_bypasses<'m>(workload: &'m Object, found: &[String], pierced: Option<
         text = format!("{text} So {} does not hold for port {port}.", policy.origin());
     }
     let remedy = format!(
-        "Remove the annotations ({PREFIX}…) from the pod template of {} {} where policies and telemetry are to cover that \
-         traffic; else keep them, and write down why.",
-        workload.kind(),
-        workload.full_name()
+        "Remove the annotations ({PREFIX}…) from {} where policies and telemetry are to cover \
+         that traffic; else keep them, and write down why.",
+        template_of(workload)
     );
     Message { severity, ..Message::new(&INJ0110, workload, text).remedy(remedy) }
 }

@@ -62,8 +62,8 @@ fn mix_of<'m>(pods: &[&'m Object]) -> Option<Mix<'m>> {
 fn text(mix: &Mix<'_>) -> String {
     let names: Vec<&str> = mix.without.iter().map(|pod| pod.name()).collect();
     format!(
-        "{} of {} running pods have no sidecar: {}. What holds for the others (mutual TLS, policies, telemetry) does not \
-         hold for {}.",
+        "{} of {} running pods have no sidecar: {}. What holds for the others (mutual TLS, policies, telemetry) does \
+         not hold for {}.",
         mix.without.len(),
         mix.running,
         some_of(&names),
@@ -78,8 +78,8 @@ fn replicas_differ<'m>(workload: &'m Object, mix: &Mix<'_>) -> Message<'m> {
 
 fn workloads_differ<'m>(service: &'m Object, mix: &Mix<'_>) -> Message<'m> {
     let remedy = format!(
-        "Bring the workloads behind Service {} all into the mesh or leave all of them out; a pod template with the label \
-         sidecar.istio.io/inject=\"false\" is the usual reason.",
+        "Bring the workloads behind Service {} all into the mesh or leave all of them out; a pod template with the \
+         label sidecar.istio.io/inject=\"false\" is the usual reason.",
         service.full_name()
     );
     Message::new(&INJ0100, service, text(mix)).remedy(remedy)

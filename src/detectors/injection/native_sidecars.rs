@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::analyzers::{Analyzer, Message, Messages};
 use crate::detectors::reference::ADD_ON;
-use crate::detectors::wording::some_of;
+use crate::detectors::wording::{restart_all, some_of};
 use crate::detectors::{Certainty, Detector};
 use crate::mesh::{ControlPlane, Kind, Mesh, Object, Proxy};
 use crate::report::{Code, Severity};
@@ -51,7 +51,7 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
         .iter()
         .filter_map(|control_plane| Some((control_plane.revision, expected(mesh, control_plane)?)))
         .collect();
-    let mut other: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    let mut other: BTreeMap<(&str, &str), Vec<&Object>> = BTreeMap::new();
     for (workload, pods) in mesh.workloads() {
         let proxies = pods.into_iter().filter(|pod| pod.annotation(CHOICE).is_none()).filter_map(Proxy::of);
         for proxy in proxies.filter(Proxy::is_sidecar) {
@@ -59,7 +59,7 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
                 continue;
             };
             if proxy.is_native != expected.is_native {
-                other.entry((workload.namespace(), revision)).or_default().push(workload.name());
+                other.entry((workload.namespace(), revision)).or_default().push(workload);
                 break;
             }
         }
@@ -95,19 +95,16 @@ fn sidecars_are_of_the_other_kind<'m>(
     namespace: &'m Object,
     revision: &str,
     expected: &Expected,
-    workloads: &[&str],
+    workloads: &[&Object],
 ) -> Message<'m> {
     let (now, then) =
         if expected.is_native { ("regular containers", "native") } else { ("native (init containers)", "regular") };
+    let names: Vec<&str> = workloads.iter().map(|workload| workload.name()).collect();
     let text = format!(
         "Sidecars of revision {revision} are {now} in: {}. New ones would be {then}, as {}.",
-        some_of(workloads),
+        some_of(&names),
         expected.why
     );
-    let remedy = format!(
-        "Restart the workloads when it suits: kubectl rollout restart deployment {} -n {}",
-        workloads.join(" "),
-        namespace.name()
-    );
+    let remedy = format!("Restart the workloads when it suits: {}", restart_all(workloads));
     Message::new(&INJ0107, namespace, text).remedy(remedy)
 }

@@ -35,10 +35,6 @@ static INJ0111: Code = Code {
     page: include_str!("pages/INJ0111.md"),
 };
 
-/// The variable in which the injector hands the settings over, and the annotation by which a pod changes them.
-const HANDED_OVER: &str = "PROXY_CONFIG";
-const OWN_SETTINGS: &str = "proxy.istio.io/config";
-
 /// Settings that a proxy reads when it starts, with the default that is not handed over.
 const SCALARS: [(&str, &str); 4] = [
     ("concurrency", ""),
@@ -75,8 +71,8 @@ fn differences(proxy: &Proxy<'_>, config: &MeshConfig) -> Option<Vec<String>> {
     if config.layers.is_empty() {
         return None;
     }
-    let has: Value = serde_json::from_str(proxy.variable(HANDED_OVER)?).ok()?;
-    let own = yaml::first_document(proxy.pod.annotation(OWN_SETTINGS).unwrap_or_default()).ok()?;
+    let has: Value = serde_json::from_str(proxy.settings()?).ok()?;
+    let own = yaml::first_document(proxy.own_settings().unwrap_or_default()).ok()?;
     let own = own.as_ref().map_or(View::MISSING, Tree::root);
     let wants = |field: &str| {
         if own.field(field).is_set() { own.field(field) } else { config.setting(&["defaultConfig", field]).value }

@@ -53,8 +53,8 @@ fn asks_for_capabilities(pod: View<'_>) -> bool {
 fn new_pods_are_refused<'m>(mesh: &Mesh, namespace: &'m Object, level: &str, pods: &[&str]) -> Message<'m> {
     let name = namespace.name();
     let text = format!(
-        "Namespace {name} enforces the Pod Security level {level}, which forbids the capabilities NET_ADMIN and NET_RAW of \
-         istio-init. {} would be refused when created anew: {}.",
+        "Namespace {name} enforces the Pod Security level {level}, which forbids the capabilities NET_ADMIN and \
+         NET_RAW of istio-init. {} would be refused when created anew: {}.",
         if pods.len() == 1 { "1 pod".to_owned() } else { format!("{} pods", pods.len()) },
         some_of(pods),
     );
@@ -65,8 +65,8 @@ fn new_pods_are_refused<'m>(mesh: &Mesh, namespace: &'m Object, level: &str, pod
         "install Istio with the CNI node agent (https://istio.io/latest/docs/setup/additional-setup/cni/)"
     };
     let remedy = format!(
-        "Let the CNI plug-in redirect traffic, so that pods need no privileges: {switch}; then restart the workloads of \
-         {name}. Until then: kubectl label namespace {name} {ENFORCE}=privileged --overwrite"
+        "Let the CNI plug-in redirect traffic, so that pods need no privileges: {switch}; then restart the workloads \
+         of {name}. Until then: kubectl label namespace {name} {ENFORCE}=privileged --overwrite"
     );
     Message::new(&INJ0104, namespace, text).at(Path::metadata().key("labels").key(ENFORCE)).remedy(remedy)
 }

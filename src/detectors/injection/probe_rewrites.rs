@@ -1,6 +1,7 @@
 //! Finds pods whose probes are not rewritten, so that they run into the sidecar's mutual TLS.
 
 use crate::analyzers::{Analyzer, Message, Messages};
+use crate::detectors::wording::template_of;
 use crate::detectors::{Certainty, Detector};
 use crate::mesh::{Kind, Mesh, MutualTls, Object, Proxy, View, Workload, application_containers};
 use crate::report::{Code, Severity};
@@ -76,19 +77,19 @@ fn port_of(container: View<'_>, port: View<'_>) -> Option<i64> {
 
 fn probes_meet_the_sidecar<'m>(workload: &'m Object, probe: &Probe<'_>, is_strict: bool) -> Message<'m> {
     let follows = if is_strict {
-        "Mutual TLS is STRICT there, and the kubelet has no certificate: HTTP and gRPC probes fail, and a TCP probe says \
-         nothing about the application."
+        "Mutual TLS is STRICT there, and the kubelet has no certificate: HTTP and gRPC probes fail, and a TCP probe \
+         says nothing about the application."
     } else {
         "That works as long as the sidecar takes plain text; with STRICT mutual TLS HTTP and gRPC probes fail."
     };
     let text = format!(
-        "The annotation {REWRITE}=false has the kubelet's {} of container {} go to the application's port itself. {follows}",
+        "The annotation {REWRITE}=false has the kubelet's {} of container {} go to the application's port itself. \
+         {follows}",
         probe.name, probe.container
     );
     let remedy = format!(
-        "Remove the annotation from the pod template of {} {}, so that the sidecar takes the probes and hands them on.",
-        workload.kind(),
-        workload.full_name()
+        "Remove the annotation from {}, so that the sidecar takes the probes and hands them on.",
+        template_of(workload)
     );
     Message::new(&INJ0109, workload, text).remedy(remedy)
 }

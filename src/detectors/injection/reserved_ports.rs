@@ -83,13 +83,13 @@ fn own_ports(pod: &Object) -> BTreeSet<i64> {
 
 fn application_listens<'m>(workload: &'m Object, port: i64, what: &str) -> Message<'m> {
     let text = format!(
-        "A container declares port {port}, which the sidecar in the same pod uses for {what}: one of the two cannot listen."
+        "A container declares port {port}, which the sidecar in the same pod uses for {what}: one of the two cannot \
+         listen."
     );
     let remedy = format!(
-        "Let the application of {} {} listen on another port; change containerPort, its probes, and targetPort of its \
+        "Let the application of {} listen on another port; change containerPort, its probes, and targetPort of its \
          Services.",
-        workload.kind(),
-        workload.full_name()
+        workload.origin()
     );
     Message::new(&INJ0105, workload, text).remedy(remedy)
 }

@@ -1,8 +1,9 @@
 //! Finds workloads whose pods are killed before their sidecar has drained its connections.
 
 use crate::analyzers::{Analyzer, Message, Messages, schema};
+use crate::detectors::wording::template_of;
 use crate::detectors::{Certainty, Detector};
-use crate::mesh::{Kind, Mesh, Object, Proxy, application_containers};
+use crate::mesh::{Kind, Mesh, Object, Proxy, View, application_containers};
 use crate::report::{Code, Severity};
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -47,22 +48,22 @@ fn shortage(mesh: &Mesh, proxy: &Proxy<'_>) -> Option<(i64, i64)> {
     let grace_s = proxy.pod.spec().get("terminationGracePeriodSeconds").integer_if_any()?;
     let drain = config.setting(&["defaultConfig", "terminationDrainDuration"]).value.text();
     let drain_ms = schema::milliseconds(drain).unwrap_or(DRAIN_MS);
-    let sleeps = application_containers(proxy.pod.spec())
-        .map(|container| container.path(&["lifecycle", "preStop", "sleep", "seconds"]).integer());
-    let needed_s = drain_ms / 1000 + sleeps.max().unwrap_or_default();
+    // All containers are told to end at once, each after its own hook.
+    let hook_s = |container: View<'_>| container.path(&["lifecycle", "preStop", "sleep", "seconds"]).integer();
+    let application_s = application_containers(proxy.pod.spec()).map(hook_s).max().unwrap_or_default();
+    let needed_s = application_s.max(drain_ms / 1000 + hook_s(proxy.container));
     (grace_s < needed_s).then_some((grace_s, needed_s))
 }
 
 fn pods_are_killed_early(workload: &Object, grace_s: i64, needed_s: i64) -> Message<'_> {
     let text = format!(
-        "Pods are killed {grace_s} s after they are told to end, but the sidecar drains and the preStop hook sleeps for \
-         {needed_s} s together: requests under way are cut off."
+        "Pods are killed {grace_s} s after they are told to end, but preStop hooks and the draining of the sidecar \
+         take {needed_s} s: requests under way are cut off."
     );
     let remedy = format!(
-        "Set terminationGracePeriodSeconds to more than {needed_s} in the pod template of {} {}, or let the proxy end with \
-         its last connection (EXIT_ON_ZERO_ACTIVE_CONNECTIONS: \"true\" in proxyMetadata).",
-        workload.kind(),
-        workload.full_name()
+        "Set terminationGracePeriodSeconds to more than {needed_s} in {}, or let the proxy end \
+         with its last connection (EXIT_ON_ZERO_ACTIVE_CONNECTIONS: \"true\" in proxyMetadata).",
+        template_of(workload)
     );
     Message::new(&INJ0114, workload, text).remedy(remedy)
 }

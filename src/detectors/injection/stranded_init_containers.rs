@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::analyzers::{Analyzer, Message, Messages};
+use crate::detectors::wording::template_of;
 use crate::detectors::{Certainty, Detector};
 use crate::mesh::{Kind, Mesh, Object, Proxy, View};
 use crate::report::{Code, Severity};
@@ -74,15 +75,14 @@ fn is_in_trouble(status: View<'_>, now: Timestamp) -> bool {
 
 fn init_container_is_stranded<'m>(workload: &'m Object, pod: &Object, container: &str) -> Message<'m> {
     let text = format!(
-        "Init container {container} of pod {} does not get done: all traffic of the pod goes to a sidecar that starts only \
-         after it, so that it most likely waits for a network.",
+        "Init container {container} of pod {} does not get done: all traffic of the pod goes to a sidecar that starts \
+         only after it, so that it most likely waits for a network.",
         pod.name()
     );
     let remedy = format!(
-        "Use native sidecars, which start before it; or let {container} run as user {PROXY_USER}; or exclude what it connects \
-         to with traffic.sidecar.istio.io/excludeOutboundPorts (or …/excludeOutboundIPRanges) on the pod template of {} {}.",
-        workload.kind(),
-        workload.full_name()
+        "Use native sidecars, which start before it; or let {container} run as user {PROXY_USER}; or exclude what it \
+         connects to with traffic.sidecar.istio.io/excludeOutboundPorts (or …/excludeOutboundIPRanges) on {}.",
+        template_of(workload)
     );
     Message::new(&INJ0113, workload, text).remedy(remedy)
 }

@@ -71,8 +71,8 @@ fn namespace_is_annotated<'m>(namespace: &'m Object, key: &'static str, value: &
 fn workload_is_labelled<'m>(workload: &'m Object, value: &str) -> Message<'m> {
     let kind = workload.kind();
     let text = format!(
-        "The label {INJECT}={value} stands on the {kind}, not on its pod template, so that pods do not carry it: they are \
-         {} sidecar.",
+        "The label {INJECT}={value} stands on the {kind}, not on its pod template, so that pods do not carry it: they \
+         are {} sidecar.",
         if value == "true" { "made without a" } else { "given a" },
     );
     let remedy = format!(
@@ -88,14 +88,10 @@ fn workload_is_labelled<'m>(workload: &'m Object, value: &str) -> Message<'m> {
 
 fn template_is_annotated(workload: &Object) -> Message<'_> {
     let text = format!(
-        "The pod template asks for a sidecar with the annotation {INJECT}=true. Webhooks select pods by labels, and the \
-         namespace is not labelled: no sidecar is injected."
+        "The pod template asks for a sidecar with the annotation {INJECT}=true. Webhooks select pods by labels, and \
+         the namespace is not labelled: no sidecar is injected."
     );
-    let remedy = format!(
-        "Write it as a label, below spec.template.metadata.labels of {} {}.",
-        workload.kind(),
-        workload.full_name()
-    );
+    let remedy = format!("Write it as a label, below spec.template.metadata.labels of {}.", workload.origin());
     let path = Path::spec().key("template").key("metadata").key("annotations").key(INJECT);
     Message::new(&INJ0101, workload, text).at(path).remedy(remedy)
 }

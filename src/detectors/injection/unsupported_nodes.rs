@@ -70,10 +70,9 @@ fn kind_of_node(labels: View<'_>) -> Option<&'static str> {
 fn no_sidecar_works<'m>(workload: &'m Object, pod: &Object, place: &str) -> Message<'m> {
     let text = format!("Pod {} is to have a sidecar and {place}: sidecars work on Linux nodes only.", pod.name());
     let remedy = format!(
-        "Leave {} {} out of the mesh, with the label sidecar.istio.io/inject: \"false\" on its pod template, or let it run \
-         on a Linux node pool.",
-        workload.kind(),
-        workload.full_name()
+        "Leave {} out of the mesh, with the label sidecar.istio.io/inject: \"false\" on its pod template, or let it \
+         run on a Linux node pool.",
+        workload.origin()
     );
     Message::new(&INJ0102, workload, text).remedy(remedy)
 }

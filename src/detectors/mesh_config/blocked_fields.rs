@@ -47,8 +47,8 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
 
 fn field_is_blocked<'m>(map: &UserMap<'m>, field: &str) -> Message<'m> {
     let text = format!(
-        "{field} is not among the fields that the add-on allows (by its page of {}). It is not supported, and the API of AKS \
-         refuses the ConfigMap when it is applied again.",
+        "{field} is not among the fields that the add-on allows (by its page of {}). It is not supported, and the API \
+         of AKS refuses the ConfigMap when it is applied again.",
         ADD_ON.date
     );
     let remedy = format!("Remove {field} from ConfigMap {}, and look for an allowed setting.", map.map.full_name());

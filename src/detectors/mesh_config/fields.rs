@@ -1,7 +1,7 @@
 //! The fields of the mesh configuration: those of
 //! [`MeshConfig`](https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig), of
-//! [`ProxyConfig`](https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig) and of small messages in
-//! them, of all releases since 1.24.
+//! [`ProxyConfig`](https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig) and of small
+//! messages in them, of all releases since 1.24.
 
 use std::borrow::Cow;
 

@@ -98,8 +98,8 @@ fn namespace_is_hidden<'m>(
 ) -> Message<'m> {
     let name = namespace.name();
     let text = format!(
-        "discoverySelectors of revision {} hide namespace {name}, although {}. istiod knows none of its Services and objects, \
-         and puts no root certificate there.",
+        "discoverySelectors of revision {} hide namespace {name}, although {}. istiod knows none of its Services and \
+         objects, and puts no root certificate there.",
         control_plane.revision,
         reasons.join("; "),
     );

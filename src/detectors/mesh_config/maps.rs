@@ -1,7 +1,7 @@
 //! The `ConfigMaps` in which users of a mesh configure it.
 //!
-//! On AKS that is the shared one of each revision; the one beside it is the add-on's own. Elsewhere both are the user's.
-//! See [AKS](https://learn.microsoft.com/azure/aks/istio-meshconfig).
+//! On AKS that is the shared one of each revision; the one beside it is the add-on's own. Elsewhere both are the
+//! user's. See [AKS](https://learn.microsoft.com/azure/aks/istio-meshconfig).
 
 use crate::mesh::{ControlPlane, Kind, Mesh, MeshConfig, Object, View};
 

@@ -75,8 +75,8 @@ fn installation_wins<'m>(
     );
     let remedy = if mesh.is_aks() {
         format!(
-            "Remove {path} from ConfigMap {}: the add-on does not let it be changed. Look for a finer setting (Telemetry, \
-             Sidecar, DestinationRule, the annotation proxy.istio.io/config).",
+            "Remove {path} from ConfigMap {}: the add-on does not let it be changed. Look for a finer setting \
+             (Telemetry, Sidecar, DestinationRule, the annotation proxy.istio.io/config).",
             map.name()
         )
     } else {

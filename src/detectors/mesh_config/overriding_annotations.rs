@@ -2,9 +2,9 @@
 
 use super::fields;
 use crate::analyzers::{Analyzer, Message, Messages};
-use crate::detectors::wording::{restart, some_of};
+use crate::detectors::wording::{restart, some_of, template_of};
 use crate::detectors::{Certainty, Detector};
-use crate::mesh::{Kind, Mesh, MeshConfig, Object, Proxy, View, yaml};
+use crate::mesh::{Kind, Mesh, MeshConfig, OWN_SETTINGS, Object, Proxy, View, yaml};
 use crate::report::{Code, Severity};
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -34,12 +34,10 @@ static CFG0017: Code = Code {
     page: include_str!("pages/CFG0017.md"),
 };
 
-const OWN_SETTINGS: &str = "proxy.istio.io/config";
-
 fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
     for (workload, pods) in mesh.workloads() {
         let found = pods.into_iter().filter_map(Proxy::of).find_map(|proxy| {
-            let own = yaml::first_document(proxy.pod.annotation(OWN_SETTINGS)?).ok()??;
+            let own = yaml::first_document(proxy.own_settings()?).ok()??;
             let overrides = overrides(own.root(), mesh.config_of_proxy(&proxy));
             (!overrides.is_empty()).then_some(overrides)
         });
@@ -73,9 +71,9 @@ fn difference(field: &str, own: View<'_>, of_mesh: View<'_>) -> Option<String> {
 fn mesh_wide_values_do_not_hold<'m>(workload: &'m Object, overrides: &[String]) -> Message<'m> {
     let text = format!("The annotation {OWN_SETTINGS} overrides the mesh configuration: {}.", some_of(overrides));
     let remedy = format!(
-        "Where the value of the mesh is to hold, remove the key from the annotation on the pod template of {} {}; then: {}",
-        workload.kind(),
-        workload.full_name(),
+        "Where the value of the mesh is to hold, remove the key from the annotation on {}; \
+         then: {}",
+        template_of(workload),
         restart(workload)
     );
     Message::new(&CFG0017, workload, text).remedy(remedy)

@@ -36,8 +36,8 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
 fn mesh_has_defaults<'m>(control_plane: &ControlPlane<'m>) -> Message<'m> {
     let name = maps::shared_name(control_plane);
     let text = format!(
-        "There is no ConfigMap {name}: the mesh runs on the add-on's defaults, without access logs, and applications do not \
-         wait for their sidecars."
+        "There is no ConfigMap {name}: the mesh runs on the add-on's defaults, without access logs, and applications \
+         do not wait for their sidecars."
     );
     let remedy = format!(
         "Create it when a setting is wanted: kubectl create configmap {name} -n {} --from-literal=mesh='accessLogFile: \

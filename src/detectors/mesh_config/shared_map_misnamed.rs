@@ -59,8 +59,8 @@ fn nobody_reads<'m>(mesh: &'m Mesh, map: &'m Object, read: &[String]) -> Message
         format!("ConfigMap {wanted} is there as well: move the settings into it, and delete this one.")
     } else {
         format!(
-            "Create it under the name that is read: kubectl get configmap {} -n {} -o jsonpath='{{.data.mesh}}' > mesh.yaml \
-             && kubectl create configmap {wanted} -n {home} --from-file=mesh=mesh.yaml",
+            "Create it under the name that is read: kubectl get configmap {} -n {} -o jsonpath='{{.data.mesh}}' > \
+             mesh.yaml && kubectl create configmap {wanted} -n {home} --from-file=mesh=mesh.yaml",
             map.name(),
             map.namespace(),
         )

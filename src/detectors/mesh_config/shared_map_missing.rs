@@ -40,12 +40,13 @@ fn settings_are_lost<'m>(lacks: &ControlPlane<'m>, has: &ControlPlane<'m>) -> Me
     let (from, to) = (maps::shared_name(has), maps::shared_name(lacks));
     let namespace = lacks.deployment.namespace();
     let text = format!(
-        "Revision {} has no ConfigMap {to}, while revision {} has {from}: workloads of {} run on the add-on's defaults.",
+        "Revision {} has no ConfigMap {to}, while revision {} has {from}: workloads of {} run on the add-on's \
+         defaults.",
         lacks.revision, has.revision, lacks.revision,
     );
     let remedy = format!(
-        "kubectl get configmap {from} -n {namespace} -o jsonpath='{{.data.mesh}}' > mesh.yaml && kubectl create configmap {to} \
-         -n {namespace} --from-file=mesh=mesh.yaml"
+        "kubectl get configmap {from} -n {namespace} -o jsonpath='{{.data.mesh}}' > mesh.yaml && kubectl create \
+         configmap {to} -n {namespace} --from-file=mesh=mesh.yaml"
     );
     Message::new(&CFG0003, lacks.deployment, text).remedy(remedy)
 }

@@ -83,8 +83,8 @@ fn foreign_domain<'p>(principal: &'p str, config: &MeshConfig) -> Option<&'p str
 
 fn trust_domain_changes<'m>(control_plane: &ControlPlane<'m>, before: &str, after: &str) -> Message<'m> {
     let text = format!(
-        "Revision {} has the trust domain {after}, the one before it {before}, which is no alias: proxies of the two do not \
-         accept each other's identities in policies.",
+        "Revision {} has the trust domain {after}, the one before it {before}, which is no alias: proxies of the two \
+         do not accept each other's identities in policies.",
         control_plane.revision
     );
     let remedy =
@@ -94,12 +94,12 @@ fn trust_domain_changes<'m>(control_plane: &ControlPlane<'m>, before: &str, afte
 
 fn principal_is_foreign<'m>(policy: &'m Object, principal: &str, domain: &str, own: &str, path: Path) -> Message<'m> {
     let text = format!(
-        "The principal {principal} is of the trust domain {domain}; that of the mesh is {own}, without such an alias. No \
-         workload of this mesh has that identity."
+        "The principal {principal} is of the trust domain {domain}; that of the mesh is {own}, without such an alias. \
+         No workload of this mesh has that identity."
     );
     let remedy = format!(
-        "If it is an account of this cluster: write {DEFAULT}{} in {}, which stands for the mesh's trust domain, or add {domain} \
-         to trustDomainAliases.",
+        "If it is an account of this cluster: write {DEFAULT}{} in {}, which stands for the mesh's trust domain, or \
+         add {domain} to trustDomainAliases.",
         principal.strip_prefix(domain).unwrap_or_default(),
         policy.origin()
     );

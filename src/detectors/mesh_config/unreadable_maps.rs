@@ -47,16 +47,12 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
 
 fn is_no_yaml<'m>(map: &UserMap<'m>, why: &str) -> Message<'m> {
     let text = format!(
-        "The mesh configuration of revision {} cannot be read: {why}. istiod keeps the last one that it could read, and \
-         nothing of this one has an effect.",
+        "The mesh configuration of revision {} cannot be read: {why}. istiod keeps the last one that it could read, \
+         and nothing of this one has an effect.",
         map.revision
     );
-    let hint = if map.text().contains('\t') { " Indent with spaces: YAML knows no tabs." } else { "" };
-    let remedy = format!(
-        "Correct it, and try it before it is applied: kubectl edit configmap {} -n {}.{hint}",
-        map.map.name(),
-        map.map.namespace()
-    );
+    let hint = if map.text().contains('\t') { ". Indent with spaces: YAML knows no tabs." } else { "" };
+    let remedy = format!("Correct it: kubectl edit configmap {} -n {}{hint}", map.map.name(), map.map.namespace());
     Message::new(&CFG0007, map.map, text).at(Path::data("mesh")).remedy(remedy)
 }
 

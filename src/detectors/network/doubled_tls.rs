@@ -82,5 +82,5 @@ fn tls_is_wrapped_again<'m>(
         rule.full_name(),
         entry.full_name()
     );
-    Message::new(&NET0017, rule, text).at(tls.path.clone()).remedy(remedy)
+    Message::new(&NET0017, rule, text).at(tls.path.clone().key("mode")).remedy(remedy)
 }

@@ -1,5 +1,7 @@
 //! Detectors about traffic management.
 
+mod closed_ports;
+mod contested_ports;
 mod doubled_tls;
 mod empty_selectors;
 mod external_names;
@@ -8,6 +10,7 @@ mod faults;
 mod faults_with_retries;
 mod filters_for_other_versions;
 mod followers;
+mod grpc_over_tcp;
 mod hidden_hosts;
 mod http_rules_for_tcp;
 mod idle_subset_policies;
@@ -53,4 +56,7 @@ pub(super) static DETECTORS: &[Detector] = &[
     hidden_hosts::DETECTOR,
     http_rules_for_tcp::DETECTOR,
     filters_for_other_versions::DETECTOR,
+    closed_ports::DETECTOR,
+    grpc_over_tcp::DETECTOR,
+    contested_ports::DETECTOR,
 ];

@@ -73,5 +73,5 @@ fn mutual_tls_is_not_understood<'m>(
         service.full_name(),
         rule.full_name()
     );
-    Message::new(&NET0002, rule, text).at(tls.path.clone()).remedy(remedy)
+    Message::new(&NET0002, rule, text).at(tls.path.clone().key("mode")).remedy(remedy)
 }

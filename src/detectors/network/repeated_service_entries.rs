@@ -49,18 +49,12 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
         entries.dedup_by_key(|entry| entry.age());
         let Some((first, later)) = entries.split_first() else { continue };
         for entry in later {
-            let clash = is_seen_together(mesh, first, entry) && protocol(first, port) == protocol(entry, port);
+            let clash = mesh.is_seen_together(first, entry) && protocol(first, port) == protocol(entry, port);
             if clash && reported.insert((first.full_name(), entry.full_name())) {
                 messages.report(entry_repeats_another(entry, host, port, first));
             }
         }
     }
-}
-
-/// Whether some namespace gets to know both.
-fn is_seen_together(mesh: &Mesh, a: &Object, b: &Object) -> bool {
-    let (a, b) = (mesh.exported_to(a), mesh.exported_to(b));
-    a.iter().any(|scope| *scope == "*" && !b.is_empty() || b.contains(scope) || b.contains(&"*"))
 }
 
 fn protocol(entry: &Object, port: i64) -> String {

@@ -72,5 +72,5 @@ fn mutual_tls_is_dropped<'m>(
         "Set tls.mode to ISTIO_MUTUAL in DestinationRule {}, or remove its tls block: the mesh then chooses by itself.",
         rule.full_name()
     );
-    Message::new(&NET0001, rule, text).at(tls.path.clone()).remedy(remedy)
+    Message::new(&NET0001, rule, text).at(tls.path.clone().key("mode")).remedy(remedy)
 }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::mesh::versions;
+use crate::mesh::versions::{self, numbers};
 
 /// Rules of the AKS add-on.
 #[derive(Debug, Deserialize)]
@@ -62,6 +62,12 @@ impl AddOn {
     /// What is known of a revision; nothing for one that the pages do not list.
     pub fn revision(&self, name: &str) -> Option<&Revision> {
         self.revisions.iter().find(|revision| revision.revision == name)
+    }
+
+    /// The oldest version of Kubernetes that fits a revision that is still supported.
+    pub fn oldest_kubernetes(&self, now: Timestamp) -> Option<&str> {
+        let supported = self.revisions.iter().filter(|revision| !revision.has_ended(now));
+        supported.map(|revision| revision.span().0).min_by_key(|version| numbers(version))
     }
 }
 
@@ -135,6 +141,14 @@ mod tests {
         assert!(!native.covers("default"));
         assert!(native.covers_kubernetes("v1.33.1") && native.covers_kubernetes("v1.40.0"));
         assert!(!native.covers_kubernetes("v1.9.0") && !native.covers_kubernetes("?"));
+    }
+
+    #[test]
+    fn oldest_kubernetes_is_that_of_supported_revisions() {
+        let oldest = |day: &str| ADD_ON.oldest_kubernetes(day.parse().unwrap());
+        assert_eq!(oldest("2026-09-01T00:00:00Z"), Some("1.31"));
+        assert_eq!(oldest("2026-10-01T00:00:00Z"), Some("1.32"));
+        assert_eq!(oldest("2030-01-01T00:00:00Z"), None);
     }
 
     #[test]

@@ -35,33 +35,33 @@ pub(super) struct Checked {
 /// Opens an archive and looks at it.
 pub(super) async fn over(archive: &Path, recorded: &Cluster) -> Checked {
     let mut checked = Checked::default();
-    let cluster = match open(archive, recorded).await {
-        Ok(cluster) => cluster,
-        Err(why) => {
-            checked.skipped.push(Skipped::new("findings over what was collected", why));
-            return checked;
+    // Removed at the end, whoever still holds the recording; by its name also when the service dies before.
+    let folder = archive.parent().unwrap_or(Path::new("."));
+    let looked = match tempfile::Builder::new().prefix(".unpacked-").tempdir_in(folder) {
+        Ok(unpacked) => {
+            let looked = checked.look(archive, unpacked.path(), recorded).await;
+            // Some ten thousand files.
+            let removed = spawn_blocking(move || unpacked.close()).await;
+            if let Err(error) = removed.map_err(std::io::Error::other).and_then(|removed| removed) {
+                tracing::warn!("what was unpacked for a look was not removed: {error}");
+            }
+            looked
         }
+        Err(error) => Err(error.to_string()),
     };
-    for (prepared, inputs) in calls() {
-        let id = prepared.about().id;
-        match carry_out(prepared, cluster.clone()).await {
-            Ok(outcome) => checked.add(id, inputs, recorded.id(), outcome),
-            // One that has to be told what to look at.
-            Err(Failure::Step(Error::Input { .. })) => {}
-            Err(Failure::Step(error)) => checked.skipped.push(Skipped::new(format!("step {id}"), chain(&error))),
-            Err(Failure::Other(why)) => checked.skipped.push(Skipped::new(format!("step {id}"), why)),
-        }
+    if let Err(why) = looked {
+        checked.skipped.push(Skipped::new("findings over what was collected", why));
     }
     checked
 }
 
-async fn open(archive: &Path, recorded: &Cluster) -> Result<Cluster, String> {
+async fn open(archive: &Path, folder: &Path, recorded: &Cluster) -> Result<Cluster, String> {
     let path = archive.to_owned();
     // The archive is our own, and may be larger than what somebody else may send.
     let limits = Limits {
         total_bytes: 16 << 30,
         ratio: u64::MAX,
-        temporary_folder: path.parent().map(Path::to_owned),
+        temporary_folder: Some(folder.to_owned()),
         ..Limits::default()
     };
     let opened = spawn_blocking(move || Capture::open(&path, &limits)).await.map_err(|error| error.to_string())?;
@@ -104,6 +104,21 @@ async fn carry_out(prepared: Box<dyn Prepared>, cluster: Cluster) -> Result<Outc
 }
 
 impl Checked {
+    async fn look(&mut self, archive: &Path, folder: &Path, recorded: &Cluster) -> Result<(), String> {
+        let cluster = open(archive, folder, recorded).await?;
+        for (prepared, inputs) in calls() {
+            let id = prepared.about().id;
+            match carry_out(prepared, cluster.clone()).await {
+                Ok(outcome) => self.add(id, inputs, recorded.id(), outcome),
+                // One that has to be told what to look at.
+                Err(Failure::Step(Error::Input { .. })) => {}
+                Err(Failure::Step(error)) => self.skipped.push(Skipped::new(format!("step {id}"), chain(&error))),
+                Err(Failure::Other(why)) => self.skipped.push(Skipped::new(format!("step {id}"), why)),
+            }
+        }
+        Ok(())
+    }
+
     fn add(&mut self, step: &'static str, inputs: Vec<String>, cluster_id: &str, outcome: Outcome) {
         let counts = Counts::of(&outcome.findings);
         let mut reported = ReportedStep {
@@ -131,19 +146,17 @@ impl Checked {
 
     /// What several steps find stands once, with all of them.
     fn add_finding(&mut self, step: &str, finding: Finding) {
-        let same = |other: &&mut Finding| {
+        let same = |other: &Finding| {
             other.code == finding.code
                 && other.subject == finding.subject
                 && other.message == finding.message
                 && other.discriminator == finding.discriminator
         };
-        let found_by = match self.findings.iter_mut().find(same) {
-            Some(known) => &mut known.found_by,
-            None => {
-                self.findings.push(finding);
-                &mut self.findings.last_mut().expect("it was just added").found_by
-            }
-        };
+        let place = self.findings.iter().position(same).unwrap_or(self.findings.len());
+        if place == self.findings.len() {
+            self.findings.push(finding);
+        }
+        let found_by = &mut self.findings[place].found_by;
         if !found_by.iter().any(|known| known == step) {
             found_by.push(step.to_owned());
         }

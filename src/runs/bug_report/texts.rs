@@ -1,5 +1,7 @@
 //! What istioctl writes into its archive besides what it reads: the analysis, and the versions it has found.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use crate::{
@@ -42,7 +44,7 @@ fn versions(data: &Value) -> String {
         let of_revision = istiods.iter().filter(|istiod| text(istiod, "revision") == revision);
         let servers: Vec<_> = of_revision.filter_map(|istiod| Some(server(&revision, istiod.get("build")?))).collect();
         if !servers.is_empty() {
-            out.push_str(&format!("Revision {revision}:\n&version.MeshInfo{{{}}}\n\n", servers.join(", ")));
+            let _ = write!(out, "Revision {revision}:\n&version.MeshInfo{{{}}}\n\n", servers.join(", "));
         }
     }
     out.push_str("The following proxy revisions/versions were found in the cluster:\n");
@@ -52,7 +54,7 @@ fn versions(data: &Value) -> String {
         let versions: std::collections::BTreeSet<_> = of_revision.map(|proxy| text(proxy, "version")).collect();
         if !versions.is_empty() {
             let versions: Vec<_> = versions.into_iter().collect();
-            out.push_str(&format!("Revision {revision}: Versions {{{}}}\n", versions.join(", ")));
+            let _ = writeln!(out, "Revision {revision}: Versions {{{}}}", versions.join(", "));
         }
     }
     out

@@ -149,12 +149,11 @@ fn not_as_configured(workload: &WorkloadLogging) -> Option<Finding> {
         [] => "nothing".to_owned(),
         sinks => sinks.iter().map(|sink| sink.target.as_str()).collect::<Vec<_>>().join(", "),
     };
-    let has = match loggers.len() {
-        0 => "log nothing".to_owned(),
-        _ => {
-            let paths = loggers.iter().map(|logger| logger.path.as_deref().unwrap_or(&logger.name));
-            format!("log to {}", paths.collect::<Vec<_>>().join(", "))
-        }
+    let has = if loggers.is_empty() {
+        "log nothing".to_owned()
+    } else {
+        let paths = loggers.iter().map(|logger| logger.path.as_deref().unwrap_or(&logger.name));
+        format!("log to {}", paths.collect::<Vec<_>>().join(", "))
     };
     let message = format!(
         "by {} its proxy logs to {wanted} as the {end} of requests, but its listeners {has}",

@@ -26,7 +26,7 @@ pub(super) async fn read(cluster: &Cluster, proxy: &ProxyPod, captures: bool) ->
         Ok(dump) => dump,
         Err(skipped) => return Ok(Err(skipped)),
     };
-    let page = cluster::read(envoy.page("/clusters?format=json").await)?;
+    let page = cluster::read(envoy.page("/clusters").await)?;
     let page = match page {
         Ok(page) => page,
         Err(skipped) => return Ok(Err(skipped)),

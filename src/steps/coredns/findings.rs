@@ -2,8 +2,10 @@
 
 use super::super::{
     counted,
-    pod_usage::{ContainerUse, ResourceUse, cpu_text, memory_text},
+    pod_usage::{ContainerUse, cpu_text, memory_text},
     proxy_sample::pod_subject,
+    proxy_status::age,
+    target::PROXY,
 };
 use super::codes::{
     DNS0100, DNS0101, DNS0102, DNS0103, DNS0104, DNS0105, DNS0106, DNS0107, DNS0108, DNS0109, DNS0110, DNS0111, DNS0112,
@@ -13,7 +15,7 @@ use super::data::{CorednsLoad, CorednsPod, EntryQueries, LoadPeriod, MeshDns, Pr
 use super::gather::CONTAINER;
 use super::input::CorednsThresholds;
 use crate::{
-    mesh::Object,
+    mesh::{Object, quantity},
     report::{Code, Evidence, Finding, Severity, Subject},
 };
 
@@ -21,8 +23,6 @@ use crate::{
 const ENOUGH_ANSWERS: f64 = 100.0;
 /// Queries a second from which on it matters how they are shared.
 const BUSY_PER_S: f64 = 10.0;
-/// From this share of CoreDNS's load on the mesh is what loads it.
-const MOST_PERCENT: f64 = 50.0;
 /// `ServiceEntry`s that a finding names.
 const SHOWN: usize = 3;
 
@@ -34,8 +34,12 @@ fn deployment() -> Subject {
 fn when(load: &CorednsLoad) -> String {
     match load.period {
         LoadPeriod::Window => format!("in the last {:.0} s", load.seconds),
-        LoadPeriod::SinceStart => format!("on average over the {:.0} s since its start", load.seconds),
+        LoadPeriod::SinceStart => format!("on average over the {} since its start", length(load.seconds)),
     }
+}
+
+fn length(seconds: f64) -> String {
+    age(quantity::whole(seconds).cast_signed())
 }
 
 /// What is over, or averages away, is not as urgent as what happens now.
@@ -65,9 +69,7 @@ pub(super) fn of_load(load: &CorednsLoad, thresholds: &CorednsThresholds) -> Vec
     if let Some(percent) = over(load.nxdomain_percent, thresholds.nxdomain_percent) {
         let made_up = match load.template_matches {
             matches if matches > 0.0 => {
-                format!(
-                    "; {matches} of them were made by a template of the Corefile, for names with a search domain behind"
-                )
+                format!("; the plugin template of the Corefile made {matches} of them")
             }
             _ => String::new(),
         };
@@ -87,7 +89,7 @@ pub(super) fn of_faults(load: &CorednsLoad) -> Vec<Finding> {
     ];
     let period = match load.period {
         LoadPeriod::Window => format!("in the last {:.0} s", load.seconds),
-        LoadPeriod::SinceStart => format!("since its start {:.0} s ago", load.seconds),
+        LoadPeriod::SinceStart => format!("since its start {} ago", length(load.seconds)),
     };
     let found = faults.into_iter().filter(|(_, count, _)| *count > 0.0);
     let finding = |(code, count, what): (&'static Code, f64, &str)| {
@@ -110,10 +112,9 @@ pub(super) fn of_shares(pods: &[CorednsPod], thresholds: &CorednsThresholds) -> 
 }
 
 pub(super) fn of_use(pod: &Object, used: &ContainerUse, thresholds: &CorednsThresholds) -> Vec<Finding> {
-    let parts: [(&str, &ResourceUse, fn(u64) -> String); 2] =
-        [("memory", &used.memory_bytes, memory_text), ("CPU", &used.cpu_millicores, cpu_text)];
+    let (memory, cpu) = (&used.memory_bytes, &used.cpu_millicores);
     let mut findings = Vec::new();
-    for (name, part, text) in parts {
+    for (name, part, text) in [("memory", memory, memory_text as fn(u64) -> String), ("CPU", cpu, cpu_text)] {
         let (Some(amount), Some(limit), Some(percent)) = (part.used, part.limit, part.percent_of_limit) else {
             continue;
         };
@@ -130,22 +131,24 @@ pub(super) fn none_found() -> Finding {
     Finding::new(&DNS0112, Subject::namespaced("Service", NAMESPACE, "kube-dns"), message)
 }
 
-/// The mesh's own look-ups.
-pub(super) fn of_mesh(mesh: &MeshDns, thresholds: &CorednsThresholds) -> Option<Finding> {
-    let is_most =
-        mesh.percent_of_load.is_some_and(|percent| percent >= MOST_PERCENT) && mesh.queries_per_s >= BUSY_PER_S;
-    if mesh.queries_per_s < thresholds.mesh_queries.into() && !is_most {
+/// The mesh's own look-ups, where they are much of what CoreDNS answers now. How many they are in themselves is told from
+/// the objects, by the detectors.
+pub(super) fn of_mesh(mesh: &MeshDns, load: Option<&CorednsLoad>, thresholds: &CorednsThresholds) -> Option<Finding> {
+    let load = load.filter(|load| load.period == LoadPeriod::Window)?;
+    let percent = mesh.percent_of_load.filter(|percent| *percent >= thresholds.mesh_percent.into())?;
+    if mesh.queries_per_s < BUSY_PER_S {
         return None;
     }
-    let share =
-        mesh.percent_of_load.map(|percent| format!(", {percent} % of what CoreDNS answers")).unwrap_or_default();
     let message = format!(
-        "{} with DNS resolution make about {} queries a second in {} (between {} with a TTL of 60 s and {} with 5 s){share}",
+        "{} with DNS resolution make about {} queries a second in {} with a TTL of {} s ({} with 60 s, {} with 5 s); CoreDNS \
+         answers {} a second, of which that would be {percent} %",
         counted(mesh.entries.len(), "ServiceEntry"),
         mesh.queries_per_s,
         counted(mesh.proxies, "proxy"),
+        mesh.assumed_ttl_s,
         mesh.least_queries_per_s,
-        mesh.most_queries_per_s
+        mesh.most_queries_per_s,
+        load.requests_per_s
     );
     let mut finding = Finding::new(&DNS0107, Subject::cluster_wide("Mesh", ""), message);
     for entry in mesh.entries.iter().take(SHOWN) {
@@ -171,11 +174,15 @@ pub(super) fn of_entry(entry: &EntryQueries, mesh: &MeshDns) -> Option<Finding> 
     Some(Finding::new(&DNS0111, Subject::namespaced("ServiceEntry", &entry.namespace, &entry.name), message))
 }
 
-pub(super) fn of_capture(pod: &Object, dns: &ProxyDns) -> Option<Finding> {
-    let capture = dns.capture.as_ref().filter(|capture| capture.upstream_failures > 0.0)?;
+pub(super) fn of_capture(pod: &Object, dns: &ProxyDns, thresholds: &CorednsThresholds) -> Option<Finding> {
+    let capture = dns.capture.as_ref().filter(|capture| capture.upstream_requests > 0.0)?;
+    let percent = capture.upstream_failures / capture.upstream_requests * 100.0;
+    if percent < thresholds.servfail_percent.into() {
+        return None;
+    }
     let message = format!(
         "{} of {} look-ups that the sidecar passed on to the cluster's DNS failed",
         capture.upstream_failures, capture.upstream_requests
     );
-    Some(Finding::new(&DNS0110, pod_subject(pod, super::super::target::PROXY), message))
+    Some(Finding::new(&DNS0110, pod_subject(pod, PROXY), message))
 }

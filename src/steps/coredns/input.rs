@@ -32,7 +32,7 @@ pub struct CorednsInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(maximum = 200)]
     pub max_proxies: Option<u32>,
-    /// Seconds for all proxies together (default 20).
+    /// Seconds for all proxies together (default 20), within the time that the service gives to a step.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1, maximum = 300)]
     pub deadline_s: Option<u32>,
@@ -44,7 +44,7 @@ pub struct CorednsInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1, maximum = 60_000)]
     pub p99_ms: Option<u32>,
-    /// Report from this percentage of SERVFAIL answers on (default 1).
+    /// Report from this percentage of SERVFAIL answers on, and of failed look-ups of a sidecar (default 1).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1, maximum = 100)]
     pub servfail_percent: Option<u32>,
@@ -60,10 +60,10 @@ pub struct CorednsInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1, maximum = 100)]
     pub use_percent: Option<u32>,
-    /// Report the mesh's own look-ups from this many a second on (default 100).
+    /// Report the mesh's own look-ups from this percentage of what CoreDNS answers on (default 50).
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[param(minimum = 1, maximum = 10_000_000)]
-    pub mesh_queries: Option<u32>,
+    #[param(minimum = 1, maximum = 1000)]
+    pub mesh_percent: Option<u32>,
 }
 
 /// The thresholds in force.
@@ -74,7 +74,7 @@ pub struct CorednsThresholds {
     pub nxdomain_percent: u32,
     pub uneven: u32,
     pub use_percent: u32,
-    pub mesh_queries: u32,
+    pub mesh_percent: u32,
 }
 
 impl CorednsInput {
@@ -92,7 +92,7 @@ impl CorednsInput {
             ("nxdomain_percent", self.nxdomain_percent, 1, 100),
             ("uneven", self.uneven, 2, 1000),
             ("use_percent", self.use_percent, 1, 100),
-            ("mesh_queries", self.mesh_queries, 1, 10_000_000),
+            ("mesh_percent", self.mesh_percent, 1, 1000),
         ] {
             invalid.extend(check::range(field, value, least, most));
         }
@@ -106,7 +106,7 @@ impl CorednsInput {
             nxdomain_percent: self.nxdomain_percent.unwrap_or(50),
             uneven: self.uneven.unwrap_or(3),
             use_percent: self.use_percent.unwrap_or(80),
-            mesh_queries: self.mesh_queries.unwrap_or(100),
+            mesh_percent: self.mesh_percent.unwrap_or(50),
         }
     }
 

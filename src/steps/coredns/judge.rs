@@ -3,7 +3,7 @@
 use super::super::{
     Judgement, counted,
     pod_usage::{ContainerUse, UseSource},
-    proxy_sample::pod_subject,
+    proxy_sample::{container_status, pod_subject},
     told::{self, Told},
 };
 use super::{
@@ -21,7 +21,7 @@ use crate::{
     detectors::{self, Area},
     envoy::cluster_name::ClusterName,
     logs::digest,
-    mesh::{Kind, Object, Perspective, View, quantity},
+    mesh::{Kind, Object, Perspective, quantity},
     report::{Read, Skipped},
 };
 
@@ -75,20 +75,23 @@ pub(super) fn judge(input: &CorednsInput, evidence: Evidence) -> Judgement<Cored
     }
     found.extend(findings::of_shares(&pods, &thresholds));
 
-    let mut dns = load::queries(&mesh, &proxies, input.ttl());
-    dns.percent_of_load = total.as_ref().and_then(|load| percent(dns.queries_per_s, load.requests_per_s));
+    let running: Vec<_> = proxies.into_iter().filter(|proxy| proxy.is_running).collect();
+    let mut dns = load::queries(&mesh, &running, input.ttl());
+    // A part of the replicas answers a part of the queries.
+    let all = total.as_ref().filter(|_| counted_by.len() == pods.len());
+    dns.percent_of_load = all.and_then(|load| percent(dns.queries_per_s, load.requests_per_s));
     for (proxy, answer) in answers {
         match answer {
             Ok(answer) => {
                 let pod = mesh.find(Kind::Pod, &proxy.namespace, &proxy.name);
-                found.extend(pod.and_then(|pod| findings::of_capture(pod, &answer)));
+                found.extend(pod.and_then(|pod| findings::of_capture(pod, &answer, &thresholds)));
                 note_unresolved(&mut dns, &answer);
                 dns.asked.push(answer);
             }
             Err(reason) => skipped.push(reason),
         }
     }
-    found.extend(findings::of_mesh(&dns, &thresholds));
+    found.extend(findings::of_mesh(&dns, total.as_ref(), &thresholds));
     found.extend(dns.entries.iter().filter_map(|entry| findings::of_entry(entry, &dns)));
 
     let options = Options { namespaces: input.namespace.iter().cloned().collect(), ..Options::default() };
@@ -212,8 +215,7 @@ fn rounded(number: f64) -> f64 {
 }
 
 fn row(pod: &Object, used: ContainerUse, own: Option<&Counted>, replica: &Replica) -> CorednsPod {
-    let mut statuses = pod.status().get("containerStatuses").items();
-    let status = statuses.find(|status| status.get("name").text() == CONTAINER).unwrap_or(View::MISSING);
+    let status = container_status(pod, CONTAINER);
     let errors = replica.log.iter().flatten().map(|log| log.levels.error).next();
     CorednsPod {
         namespace: pod.namespace().to_owned(),

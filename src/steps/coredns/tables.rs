@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::pod_usage::memory_text;
+use super::super::{counted, pod_usage::memory_text};
 use super::data::{CorednsConfiguration, CorednsData, CorednsLoad, LoadPeriod, MeshDns};
 use crate::envoy::table::Table;
 
@@ -82,8 +82,9 @@ fn configuration(configuration: &CorednsConfiguration, text: &mut String) {
     let wanted = configuration.replicas_wanted.map(|wanted| format!(" of {wanted}")).unwrap_or_default();
     let _ = writeln!(
         text,
-        "  replicas: {}{wanted} ready, on {} node(s)",
-        configuration.replicas_ready, configuration.nodes
+        "  replicas: {}{wanted} ready, on {}",
+        configuration.replicas_ready,
+        counted(configuration.nodes, "node")
     );
     if configuration.corefile.is_none() {
         text.push_str("  Corefile: there is no ConfigMap coredns, or it could not be read\n");

@@ -31,13 +31,13 @@ apiVersion: v1
 kind: Pod
 metadata: {name: cart-1, namespace: shop, labels: {app: cart}}
 spec: {containers: [{name: istio-proxy, image: p}, {name: app}]}
-status: {phase: Running}
+status: {phase: Running, containerStatuses: [{name: istio-proxy, state: {running: {}}}]}
 ---
 apiVersion: v1
 kind: Pod
 metadata: {name: pay-1, namespace: bank, labels: {app: pay}}
 spec: {containers: [{name: istio-proxy, image: p}, {name: app}]}
-status: {phase: Running}
+status: {phase: Running, containerStatuses: [{name: istio-proxy, state: {running: {}}}]}
 ---
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -153,7 +153,7 @@ fn one_reading_tells_averages_since_the_start() {
 fn restart_between_readings_is_no_negative_load() {
     let (before, after) = (page(5000, 0, 0), page(10, 0, 0));
     let judged = judge(&CorednsInput::default(), evidence(vec![replica("coredns-2", &before, Some(&after))]));
-    assert_eq!(judged.data.load.unwrap().requests, 10.0);
+    assert_eq!(judged.data.load.map(|load| load.requests), Some(10.0));
 }
 
 #[test]
@@ -169,14 +169,23 @@ fn unread_metrics_are_unknown() {
 
 #[test]
 fn look_ups_are_hosts_times_ports_and_subsets_in_proxies_that_know_them() {
-    let input = CorednsInput { ttl_s: Some(10), mesh_queries: Some(1), ..CorednsInput::default() };
-    let judged = judge(&input, evidence(Vec::new()));
+    let input = CorednsInput { ttl_s: Some(1), mesh_percent: Some(20), ..CorednsInput::default() };
+    let both = || {
+        let replica = |pod: &str| replica(pod, &page(1000, 0, 0), Some(&page(1250, 0, 0)));
+        vec![replica("coredns-1"), replica("coredns-2")]
+    };
+    let judged = judge(&input, evidence(both()));
     let entries: Vec<_> =
         judged.data.mesh.entries.iter().map(|one| (one.name.as_str(), one.look_ups, one.proxies)).collect();
     // Two ports for each host, and once more for the subset of the first; the address of the other needs no look-up.
     assert_eq!(entries, [("api", 6, 2), ("own", 1, 1)]);
-    assert_eq!((judged.data.mesh.look_ups, judged.data.mesh.queries_per_s), (13, 1.3));
-    assert!(codes(&judged.findings).contains_key("DNS0107"));
+    assert_eq!((judged.data.mesh.look_ups, judged.data.mesh.queries_per_s), (13, 13.0));
+    let most = judged.findings.iter().find(|finding| finding.code == "DNS0107").unwrap();
+    assert!(most.message.contains("50 a second, of which that would be 26 %"), "{}", most.message);
+    // Of one replica alone nothing follows for all.
+    let mut one = both();
+    one[1].first = Err(Skipped::new("port 9153", "refused"));
+    assert!(!codes(&judge(&input, evidence(one)).findings).contains_key("DNS0107"));
     let unresolved = judged.findings.iter().find(|finding| finding.code == "DNS0111").unwrap();
     assert!(unresolved.message.contains("in 1 of 1 proxy"), "{}", unresolved.message);
     assert!(judged.findings.iter().any(|one| one.code == "DNS0110" && one.message.starts_with("2 of 8")));

@@ -55,10 +55,10 @@ pub struct MisconfigurationInput {
     #[param(max_length = 63)]
     pub revision: Option<String>,
     /// Areas of the detectors. Default: all but `resources` and `dns`, which have steps of their own.
-    #[param(max_items = 15)]
+    #[param(max_items = 15, inline)]
     pub area: Vec<Area>,
     /// Only what users see so.
-    #[param(max_items = 30)]
+    #[param(max_items = 30, inline)]
     pub symptom: Vec<Symptom>,
     /// Only what concerns this host: a full name, or `service.namespace`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -77,7 +77,7 @@ impl ProxyPod {
 }
 
 /// The status of a container, which for a native sidecar is that of an init container.
-fn container_status<'m>(pod: &'m Object, name: &str) -> View<'m> {
+pub(in crate::steps) fn container_status<'m>(pod: &'m Object, name: &str) -> View<'m> {
     let init = pod.status().get("initContainerStatuses").items();
     let mut all = pod.status().get("containerStatuses").items().chain(init);
     all.find(|status| status.get("name").text() == name).unwrap_or(View::MISSING)
@@ -139,8 +139,7 @@ pub(in crate::steps) fn choose(proxies: &[ProxyPod], per_workload: usize, most: 
     if !replicas.is_empty() {
         let workloads: BTreeSet<_> = replicas.iter().map(|(_, proxy)| proxy.key()).collect();
         let what = format!("{} of {}", counted(replicas.len(), "more proxy"), counted(workloads.len(), "workload"));
-        let why = format!("{per_workload} of each workload was asked; per_workload asks more");
-        choice.skipped.push(Skipped::new(what, why));
+        choice.skipped.push(Skipped::new(what, format!("{per_workload} of each workload was asked")));
     }
     if !beyond.is_empty() {
         let names: Vec<_> = beyond.iter().take(SHOWN).map(|(_, proxy)| proxy.place()).collect();

@@ -28,6 +28,7 @@ use crate::{
 
 pub(super) use findings::CODES;
 pub(super) use findings::ENV0010;
+pub(super) use table::age;
 
 pub struct ProxyStatusStep;
 

@@ -117,7 +117,7 @@ fn cell(proxy: &ProxyStatus, type_url: &str) -> String {
 }
 
 /// A length of time as kubectl shows ages: two units while they are few, then one.
-pub(super) fn age(seconds: i64) -> String {
+pub(in crate::steps) fn age(seconds: i64) -> String {
     const MINUTE: i64 = 60;
     const HOUR: i64 = 60 * MINUTE;
     const DAY: i64 = 24 * HOUR;

@@ -228,6 +228,9 @@ pub struct DiscoveryScope {
     /// For the mesh configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest: Option<String>,
+    /// The ConfigMaps (key `mesh`) that it belongs into, one for each revision.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub apply_to: Vec<String>,
     /// Hosts that have been called and would not be known any more.
     pub cuts_off: Vec<CalledHost>,
     /// Why nothing is proposed.

@@ -2,35 +2,59 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::super::{
     counted,
     pod_usage::{ContainerUse, ResourceUse, UseSource, cpu_text, memory_text},
-    proxy_sample::{ProxyPod, pod_subject},
-    resource_status::codes::CONTAINER_RAN_OUT_OF_MEMORY,
+    proxy_sample::{ProxyPod, container_status, pod_subject},
+    proxy_status::age,
+    resource_status::{codes::CONTAINER_RAN_OUT_OF_MEMORY, judge::container::memory_remedy},
 };
 use super::codes::{RES0100, RES0101, RES0102, RES0103, RES0104, RES0105, RES0106, RES0107, RES0108, RES0109};
 use super::data::{IstiodUse, NamespaceScope, ProxySize, ProxyStatistics, ProxyUse, ProxyWorkers};
 use super::input::ResourceThresholds;
 use crate::{
-    mesh::{Kind, Mesh, Object, Workload, host},
+    mesh::{Kind, Mesh, Object, View, Workload, host, sidecars},
     report::{Evidence, Finding, Severity, Subject},
 };
 
 const MIB: u64 = 1 << 20;
 /// A thread that uses this much has no CPU left, in thousandths of a core.
 const BUSY_MILLICORES: u64 = 900;
+/// A kill within this time is news.
+const RECENTLY_S: i64 = 3600;
 /// Hosts that a finding names.
 const SHOWN: usize = 5;
 
-/// A container that was killed for its memory.
-pub(super) fn out_of_memory(pod: &Object, container: &str, end: &str, used: &ContainerUse) -> Finding {
+/// The end of the present or the last run of a container, where the kernel killed it for its memory.
+pub(super) fn memory_end<'m>(pod: &'m Object, container: &str) -> Option<View<'m>> {
+    let status = container_status(pod, container);
+    let ends = ["state", "lastState"].map(|state| status.path(&[state, "terminated"]));
+    ends.into_iter().find(|end| end.get("reason").text() == "OOMKilled")
+}
+
+/// A container that was killed for its memory. One that runs again is not down, and what is long over is no news.
+pub(super) fn out_of_memory(pod: &Object, container: &str, used: &ContainerUse, now: Timestamp) -> Option<Finding> {
+    let end = memory_end(pod, container)?;
     let bound = match used.memory_bytes.limit {
         Some(limit) => format!("its limit of {}", memory_text(limit)),
         None => "what the node had (it has no limit)".to_owned(),
     };
     let message = format!("container was killed for using more memory than {bound}");
-    Finding::new(&CONTAINER_RAN_OUT_OF_MEMORY, pod_subject(pod, container), message)
-        .evidence(Evidence::new("last run", end))
+    let finished = end.get("finishedAt").text();
+    let is_recent = |time: Timestamp| now.as_second() - time.as_second() < RECENTLY_S;
+    let is_down = !container_status(pod, container).path(&["state", "running"]).is_set();
+    let severity = match finished.parse().map(is_recent) {
+        _ if is_down => Severity::Error,
+        Ok(false) => Severity::Info,
+        Ok(true) | Err(_) => Severity::Warning,
+    };
+    let mut evidence = Evidence::new("last run", format!("OOMKilled (exit code {})", end.get("exitCode").written()));
+    evidence.last_seen = Some(finished.to_owned()).filter(|time| !time.is_empty());
+    let finding = Finding::new(&CONTAINER_RAN_OUT_OF_MEMORY, pod_subject(pod, container), message);
+    let remedy = memory_remedy(pod.label("app") == Some("istiod"), container);
+    Some(finding.severity(severity).evidence(evidence).remedy(remedy))
 }
 
 pub(super) fn of_use(proxy: &ProxyPod, row: &ProxyUse, thresholds: &ResourceThresholds) -> Vec<Finding> {
@@ -196,7 +220,10 @@ pub(super) fn of_scope(scope: &NamespaceScope, thresholds: &ResourceThresholds) 
         .evidence(Evidence::new("called", format!("{}{dots}", called.join(", "))))
         .evidence(Evidence::new("Sidecar to apply", proposal.manifest.trim_end()));
     if let Some(seconds) = scope.observed_s {
-        finding = finding.evidence(Evidence::new("counted since", format!("{seconds} s ago, when a proxy started")));
+        finding = finding.evidence(Evidence::new(
+            "counted since",
+            format!("{} ago, when a proxy started", age(seconds.cast_signed())),
+        ));
     }
     Some(finding)
 }
@@ -207,6 +234,9 @@ pub(super) fn hidden(mesh: &Mesh, proxy: &ProxyPod, pod: &Object, unknown: &BTre
     let mut findings = Vec::new();
     for (name, lines) in unknown {
         let Some((namespace, service)) = service_of(mesh, &proxy.namespace, name) else { continue };
+        if sidecars::imports(sidecars::egress_hosts(sidecar), &proxy.namespace, &namespace, &service) {
+            continue;
+        }
         let message = format!(
             "{} was called {}, but {} hides it from the proxy",
             service,
@@ -230,10 +260,10 @@ pub(super) fn hidden(mesh: &Mesh, proxy: &ProxyPod, pod: &Object, unknown: &BTre
 
 /// The service that a client means by a name: `pay`, `pay.bank`, `pay.bank.svc`, or in full.
 fn service_of(mesh: &Mesh, home: &str, name: &str) -> Option<(String, String)> {
-    let full = match name.split('.').count() {
-        1 => host::fqdn(home, name),
-        2 => format!("{name}.svc.cluster.local"),
-        3 if name.ends_with(".svc") => format!("{name}.cluster.local"),
+    let full = match name.split('.').collect::<Vec<_>>()[..] {
+        [_] => host::fqdn(home, name),
+        [_, _] => format!("{name}.svc.cluster.local"),
+        [_, _, "svc"] => format!("{name}.cluster.local"),
         _ => name.to_owned(),
     };
     let (namespace, service) = host::service_of("", &full);

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     cluster::{
         self, Cluster, Error, Istiod, LogQuery, Scope,
-        pod_http::{ENVOY_ADMIN, ISTIOD_DEBUG, PodHttpError, PodHttpLimits},
+        pod_http::{ENVOY_ADMIN, ISTIOD_DEBUG, PodHttpError, PodHttpLimits, PodPort},
     },
     envoy::{
         clusters_page::Clusters,
@@ -99,18 +99,24 @@ async fn read_proxy(cluster: &Cluster, proxy: &ProxyPod, log_lines: u32) -> Resu
     {
         return Ok(Err(error.skipped()));
     }
-    let info = read(first, proxy, "/server_info", |page| ServerInfo::parse(page)).await?;
-    let (path, parse) = ("/memory", |page: &[u8]| Memory::parse(page));
-    let memory = read(envoy.page(path).await, proxy, path, parse).await?;
-    let (path, parse) = ("/config_dump", |page: &[u8]| Footprint::read(page));
-    let footprint = read(envoy.page(path).await, proxy, path, parse).await?;
-    let (path, parse) = ("/clusters?format=json", |page: &[u8]| Clusters::parse(page).map(|page| Traffic::of(&page)));
-    let traffic = read(envoy.page(path).await, proxy, path, parse).await?;
-    let (path, parse) =
-        ("/stats/prometheus?usedonly", |page: &[u8]| Ok(statistics::read(&String::from_utf8_lossy(page))));
-    let statistics = read(envoy.page(path).await, proxy, path, parse).await?;
+    let info = read(first, proxy, "/server_info", ServerInfo::parse).await?;
+    let memory = ask(&mut envoy, proxy, "/memory", Memory::parse).await?;
+    let footprint = ask(&mut envoy, proxy, "/config_dump", Footprint::read).await?;
+    let traffic = |page: &[u8]| Clusters::parse(page).map(|page| Traffic::of(&page));
+    let traffic = ask(&mut envoy, proxy, "/clusters", traffic).await?;
+    let statistics = |page: &[u8]| Ok(statistics::read(&String::from_utf8_lossy(page)));
+    let statistics = ask(&mut envoy, proxy, "/stats/prometheus?usedonly", statistics).await?;
     let log = if log_lines == 0 { None } else { Some(log(cluster, proxy, log_lines).await?) };
     Ok(Ok(ProxyFacts { info, memory, footprint, traffic, statistics, log }))
+}
+
+async fn ask<T: Send + 'static>(
+    envoy: &mut PodPort,
+    proxy: &ProxyPod,
+    path: &str,
+    parse: impl Fn(&[u8]) -> Result<T, crate::envoy::Error> + Send + 'static,
+) -> Result<Read<T>, Error> {
+    read(envoy.page(path).await, proxy, path, parse).await
 }
 
 /// Reads a page away from the threads that serve requests: a dump may be 100 MB.

@@ -26,7 +26,7 @@ pub struct ResourceUsageInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1, maximum = 500)]
     pub max_proxies: Option<u32>,
-    /// Seconds for all proxies together (default 30).
+    /// Seconds for all proxies together (default 30), within the time that the service gives to a step.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1, maximum = 300)]
     pub deadline_s: Option<u32>,

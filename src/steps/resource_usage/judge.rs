@@ -44,7 +44,7 @@ pub(super) fn judge(input: &ResourceUsageInput, evidence: Evidence) -> Judgement
         let page = metrics.as_ref().ok().map(|page| String::from_utf8_lossy(page));
         let used = ContainerUse::new(pod, DISCOVERY, &usage);
         let row = istiod_row(pod, &istiod.revision, used, page.as_deref());
-        found.extend(row.out_of_memory.iter().map(|end| findings::out_of_memory(pod, DISCOVERY, end, &row.used)));
+        found.extend(findings::out_of_memory(pod, DISCOVERY, &row.used, mesh.taken_at()));
         found.extend(findings::of_istiod(pod_subject(pod, DISCOVERY), &row, &thresholds));
         skipped.extend(metrics.as_ref().err().cloned());
         istiod_rows.push(row);
@@ -61,7 +61,7 @@ pub(super) fn judge(input: &ResourceUsageInput, evidence: Evidence) -> Judgement
         let used = ContainerUse::new(pod, target::PROXY, &usage);
         let row = proxy_row(&mesh, proxy, pod, used, facts, replicas[&(proxy.namespace.as_str(), &proxy.workload)]);
         let before = found.len();
-        found.extend(row.out_of_memory.iter().map(|end| findings::out_of_memory(pod, target::PROXY, end, &row.used)));
+        found.extend(findings::out_of_memory(pod, target::PROXY, &row.used, mesh.taken_at()));
         found.extend(findings::of_use(proxy, &row, &thresholds));
         if let Some(facts) = facts {
             found.extend(row.size.iter().filter_map(|size| findings::of_size(proxy, size, &thresholds)));
@@ -81,10 +81,12 @@ pub(super) fn judge(input: &ResourceUsageInput, evidence: Evidence) -> Judgement
     rows.sort_by_key(|row| (std::cmp::Reverse(row.used.memory_bytes.used), row.namespace.clone(), row.pod.clone()));
 
     let held = scope::held(&answers);
-    let namespaces: Vec<_> = held.iter().map(|(namespace, held)| scope::of_namespace(&mesh, namespace, held)).collect();
+    let unseen = scope::unseen(&proxies, &answers);
+    let scopes = held.iter().map(|(namespace, held)| scope::of_namespace(&mesh, namespace, held, &unseen));
+    let namespaces: Vec<_> = scopes.collect();
     found.extend(namespaces.iter().filter_map(|scope| findings::of_scope(scope, &thresholds)));
     let mesh_wide = input.is_whole_mesh().then(|| scope::mesh_wide(&mesh, &held));
-    let discovery_selectors = discovery_selectors::scope(&mesh, &answers, input);
+    let discovery_selectors = discovery_selectors::scope(&mesh, &answers, &unseen, input);
 
     let analysis = detectors::detect(&mesh, &detectors::of_areas(&[Area::Resources]), &options(input));
     found.extend(analysis.findings());
@@ -96,10 +98,11 @@ pub(super) fn judge(input: &ResourceUsageInput, evidence: Evidence) -> Judgement
         Err(reason) => skipped.push(Skipped { silences: vec!["CPU of proxies".to_owned()], ..reason }),
     }
 
+    let running = proxies.iter().filter(|proxy| proxy.is_running).count();
     let summary = format!(
-        "{} of {} with a proxy asked, {}",
+        "{} of {} asked, {}",
         answers.len(),
-        counted(proxies.len(), "pod"),
+        counted(running, "running proxy"),
         counted(istiod_rows.len(), "istiod pod")
     );
     let commands = commands(input, &rows, &istiod_rows);
@@ -193,11 +196,7 @@ fn statistics(facts: &ProxyFacts) -> Option<ProxyStatistics> {
 
 /// How the present or the last run ended, where the kernel killed it for its memory.
 fn out_of_memory(pod: &Object, container: &str) -> Option<String> {
-    let init = pod.status().get("initContainerStatuses").items();
-    let mut statuses = pod.status().get("containerStatuses").items().chain(init);
-    let status = statuses.find(|status| status.get("name").text() == container)?;
-    let ends = ["state", "lastState"].map(|state| status.path(&[state, "terminated"]));
-    let end = ends.into_iter().find(|end| end.get("reason").text() == "OOMKilled")?;
+    let end = findings::memory_end(pod, container)?;
     Some(format!("OOMKilled (exit code {}) at {}", end.get("exitCode").written(), end.get("finishedAt").text()))
 }
 

@@ -6,14 +6,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::proxy_sample::{Answer, ProxyPod};
+use super::super::{
+    counted,
+    proxy_sample::{Answer, ProxyPod},
+};
 use super::data::{CalledHost, MeshWideNamespace, MeshWideScope, NamespaceScope, SidecarProposal};
 use super::{facts::ProxyFacts, manifest, virtual_services};
 use crate::{
     envoy::footprint::Services,
-    mesh::{Kind, Mesh, Object, Workload, sidecars},
+    mesh::{Kind, Mesh, Object, Workload, host, sidecars},
 };
 
+/// Workloads that a reason names.
+const SHOWN: usize = 5;
 /// Name of a `Sidecar` that holds for a whole namespace, and of the guide's for the whole mesh.
 const DEFAULT: &str = "default";
 const MESH_WIDE: &str = "sidecar-restrict-egress";
@@ -46,14 +51,39 @@ pub(super) fn held(answers: &[Answer<ProxyFacts>]) -> BTreeMap<&str, Held<'_>> {
     held
 }
 
+/// Workloads whose calls are unknown: none of their running proxies told its counters.
+pub(super) fn unseen<'p>(proxies: &'p [ProxyPod], answers: &[Answer<ProxyFacts>]) -> Vec<&'p ProxyPod> {
+    let told = answers.iter().filter(|(_, facts)| facts.as_ref().is_ok_and(|facts| facts.traffic.is_ok()));
+    let told: BTreeSet<_> = told.map(|(proxy, _)| (&proxy.namespace, &proxy.workload)).collect();
+    let mut unseen: Vec<&ProxyPod> = proxies
+        .iter()
+        .filter(|proxy| proxy.is_running && !told.contains(&(&proxy.namespace, &proxy.workload)))
+        .collect();
+    unseen.sort_by_key(|proxy| (&proxy.namespace, &proxy.workload));
+    unseen.dedup_by_key(|proxy| (&proxy.namespace, &proxy.workload));
+    unseen
+}
+
+/// Why nothing is proposed while the calls of some workloads are unknown.
+pub(super) fn unseen_text(unseen: &[&ProxyPod]) -> String {
+    let names: Vec<&str> = unseen.iter().take(SHOWN).map(|proxy| proxy.workload.name.as_str()).collect();
+    let dots = if unseen.len() > SHOWN { " …" } else { "" };
+    format!("the calls of {} were not seen ({}{dots})", counted(unseen.len(), "workload"), names.join(", "))
+}
+
 /// The hosts that some proxies have called.
 pub(super) fn called(proxies: &[(&ProxyPod, &ProxyFacts)]) -> Vec<CalledHost> {
     let mut hosts: BTreeMap<&str, CalledHost> = BTreeMap::new();
     for (proxy, facts) in proxies {
         let services = facts.footprint.as_ref().ok().map(|footprint| footprint.services.as_ref());
-        let new = |host: &str| CalledHost {
-            host: host.to_owned(),
-            namespace: services.and_then(|all| all.get(host)).map(|service| service.namespace.clone()),
+        let new = |name: &str| CalledHost {
+            host: name.to_owned(),
+            namespace: services
+                .and_then(|all| all.get(name))
+                .map(|service| service.namespace.as_str())
+                .or_else(|| Some(host::service_of("", name).0))
+                .filter(|namespace| !namespace.is_empty())
+                .map(str::to_owned),
             ports: Vec::new(),
             requests: 0,
             connections: 0,
@@ -96,26 +126,30 @@ impl Held<'_> {
         kept.map(|(_, service)| service.clusters).sum()
     }
 
-    /// The hosts called that it would hide. One whose namespace is unknown is not hidden any more than it is now.
+    /// The hosts called that it would hide, those whose namespace is unknown among them.
     fn cut_off_by(&self, entries: &[String], home: &str) -> Vec<CalledHost> {
         let is_cut = |called: &&CalledHost| {
             let namespace = called.namespace.as_deref();
             let entries = || entries.iter().map(String::as_str);
-            namespace.is_some_and(|namespace| !sidecars::imports(entries(), home, namespace, &called.host))
+            namespace.is_none_or(|namespace| !sidecars::imports(entries(), home, namespace, &called.host))
         };
         self.called.iter().filter(is_cut).cloned().collect()
     }
 }
 
 /// What a `Sidecar` would do for one namespace.
-pub(super) fn of_namespace(mesh: &Mesh, namespace: &str, held: &Held<'_>) -> NamespaceScope {
+pub(super) fn of_namespace(mesh: &Mesh, namespace: &str, held: &Held<'_>, unseen: &[&ProxyPod]) -> NamespaceScope {
     let mut by_namespace: BTreeMap<String, usize> = BTreeMap::new();
     for service in held.services.into_iter().flat_map(|services| services.values()) {
         *by_namespace.entry(service.namespace.clone()).or_default() += service.clusters;
     }
     let in_force = in_force(mesh, held);
     let uptimes = held.sidecars.iter().filter_map(|(_, facts)| Some(facts.info.as_ref().ok()?.uptime_s));
-    let (proposal, no_proposal_because) = match proposal(mesh, namespace, held, &in_force) {
+    let is_here = |proxy: &&&ProxyPod| proxy.namespace == namespace && !proxy.is_gateway;
+    let unseen: Vec<&ProxyPod> = unseen.iter().filter(is_here).copied().collect();
+    let proposed =
+        if unseen.is_empty() { proposal(mesh, namespace, held, &in_force) } else { Err(unseen_text(&unseen)) };
+    let (proposal, no_proposal_because) = match proposed {
         Ok(proposal) => (Some(proposal), None),
         Err(why) => (None, Some(why)),
     };

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::super::{
     counted,
     pod_usage::{ContainerUse, ResourceUse, UseSource, cpu_text, memory_text},
+    proxy_status::age,
 };
 use super::data::{CalledHost, DiscoveryScope, MeshWideScope, NamespaceScope, ResourceUsageData};
 use crate::envoy::table::Table;
@@ -129,7 +130,8 @@ fn namespaces(data: &ResourceUsageData, text: &mut String) {
 
 fn proposal(scope: &NamespaceScope, text: &mut String) {
     let Some(proposal) = &scope.proposal else { return };
-    let since = scope.observed_s.map(|seconds| format!(", in the last {seconds} s")).unwrap_or_default();
+    let since =
+        scope.observed_s.map(|seconds| format!(", in the last {}", age(seconds.cast_signed()))).unwrap_or_default();
     let asked = counted(scope.proxies_asked, "proxy");
     let _ = writeln!(text, "\nSidecar for {} (from the calls of {asked}{since}):", scope.namespace);
     text.push_str(&indented(&proposal.manifest));
@@ -177,6 +179,9 @@ fn discovery_selectors(scope: &DiscoveryScope, text: &mut String) {
         counted(scope.clusters, "cluster")
     );
     text.push_str(&indented(manifest));
+    if !scope.apply_to.is_empty() {
+        let _ = writeln!(text, "It belongs under the key mesh of ConfigMap {}.", scope.apply_to.join(", "));
+    }
     text.push_str("A namespace that is added later must be added here too.\n");
 }
 
@@ -193,7 +198,7 @@ fn hosts(called: &[CalledHost]) -> String {
 }
 
 fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}\n")).collect()
+    text.lines().fold(String::new(), |text, line| format!("{text}  {line}\n"))
 }
 
 fn optional(value: Option<impl ToString>) -> String {

@@ -232,3 +232,14 @@ fn pages_that_were_not_read_are_unknown() {
     assert!(judged.skipped.contains(&unread()));
     assert!(judged.data.proxies[0].size.is_none() && judged.data.namespaces[0].proposal.is_none());
 }
+
+#[test]
+fn nothing_is_proposed_while_some_calls_are_unknown() {
+    let unread = || Skipped::new("/clusters of shop/cart", "no answer within 20 s");
+    let judged = judged(MESH, ProxyFacts { traffic: Err(unread()), ..facts() }, &ResourceUsageInput::default());
+    let reasons =
+        [&judged.data.namespaces[0].no_proposal_because, &judged.data.discovery_selectors.no_proposal_because];
+    for reason in reasons {
+        assert_eq!(reason.as_deref(), Some("the calls of 1 workload were not seen (cart)"));
+    }
+}

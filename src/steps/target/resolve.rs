@@ -220,7 +220,7 @@ mod tests {
             .expect("a pod")
             };
         let (early, late) = ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
-        let expected = [
+        let expected = vec![
             pod("j", "n", "Running", Some(early), 0, Some(late)),
             pod("i", "n", "Running", Some(late), 5, Some(late)),
             pod("h", "n", "Running", Some(late), 0, Some(early)),

@@ -7,5 +7,5 @@ mod fixtures;
 pub(crate) mod pages;
 mod recordings;
 mod robustness;
-mod scale;
+pub(crate) mod scale;
 mod units;

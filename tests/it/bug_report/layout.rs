@@ -8,7 +8,6 @@ use meshtriage::{
     runs::bug_report,
     steps::{BugReportInput, ReportLayout},
 };
-use serde_json::Value;
 
 use super::files;
 use crate::support::{
@@ -23,6 +22,14 @@ fn left_out(file: &str) -> Option<&'static str> {
         "netstat" => Some("it is run inside of the container, which needs the right to run any program there"),
         _ => None,
     }
+}
+
+/// What simulates the nodes, which the recordings leave out.
+const SIMULATOR: &str = "kwok.x-k8s.io";
+
+/// istioctl 1.30, whose layout ours is, has slices in place of endpoints, and events as a table.
+fn is_asked_for_no_more(object: &str) -> bool {
+    object.starts_with("Endpoints ") || object.starts_with("Event ")
 }
 
 async fn ours(name: &str) -> (tempfile::TempDir, BTreeMap<String, Vec<u8>>) {
@@ -64,8 +71,9 @@ fn same_content(name: &str, ours: &BTreeMap<String, Vec<u8>>, theirs: &BTreeMap<
         // Up to 1.29 they were in one file.
         if file == "cluster/k8s-resources" && !theirs.contains_key(cluster_wide) {
             let apart = objects(&ours[cluster_wide]);
-            expected.retain(|object| !apart.contains(object));
+            expected.retain(|object| !apart.contains(object) && !is_asked_for_no_more(object));
         }
+        expected.retain(|object| !object.ends_with(SIMULATOR));
         let found = objects(&ours[file]);
         let lacking: Vec<_> = expected.difference(&found).collect();
         assert!(lacking.is_empty(), "{name} {file} lacks {lacking:#?}");
@@ -79,26 +87,49 @@ fn same_content(name: &str, ours: &BTreeMap<String, Vec<u8>>, theirs: &BTreeMap<
             .map(str::to_owned)
             .collect::<Vec<_>>()
     };
-    for table in ["cluster/secrets", "cluster/events"] {
-        assert_eq!(head(ours, table), head(theirs, table), "{name} {table}");
-    }
+    assert_eq!(head(ours, "cluster/events"), head(theirs, "cluster/events"), "{name}");
+    // The recordings hold no table of Secrets, so that the columns between name and age are not known.
+    let names = |files: &BTreeMap<String, Vec<u8>>| {
+        let text = String::from_utf8_lossy(&files["cluster/secrets"]).into_owned();
+        text.lines().map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join("/")).collect::<BTreeSet<_>>()
+    };
+    let lacking: Vec<_> = names(theirs).difference(&names(ours)).cloned().collect();
+    assert!(lacking.is_empty(), "{name}: {lacking:?}");
     let lines = |files: &BTreeMap<String, Vec<u8>>| {
         let text = String::from_utf8_lossy(&files["analyze/allNamespaces/allNamespaces"]).into_owned();
         text.lines().filter(|line| line.starts_with("Error")).map(str::to_owned).collect::<BTreeSet<_>>()
     };
     let lacking: Vec<_> = lines(theirs).difference(&lines(ours)).cloned().collect();
-    say(&format!("{name}: errors of istioctl's analysis that ours has not: {}", lacking.len()));
+    assert!(lacking.is_empty(), "{name}: {lacking:?}");
 }
 
-/// Kind, namespace and name of each object of a YAML list.
+/// Kind, namespace and name of each object of a list, as kubectl indents it.
 fn objects(content: &[u8]) -> BTreeSet<String> {
-    let list: Value = serde_saphyr::from_slice(content).unwrap();
-    assert_eq!((list["kind"].as_str(), list["apiVersion"].as_str()), (Some("List"), Some("v1")));
-    let name = |object: &Value| {
-        let metadata = &object["metadata"];
-        format!("{} {}/{}", object["kind"], metadata["namespace"], metadata["name"])
-    };
-    list["items"].as_array().unwrap().iter().map(name).collect()
+    let text = String::from_utf8_lossy(content);
+    assert!(text.starts_with("apiVersion: v1\nitems:") && text.contains("\nkind: List\n"), "it is no list");
+    let (mut objects, mut section) = (Vec::<[String; 4]>::new(), String::new());
+    for line in text.lines() {
+        if line.starts_with("- ") {
+            objects.push([const { String::new() }; 4]);
+        }
+        let line = line.strip_prefix("- ").map_or_else(|| line.to_owned(), |rest| format!("  {rest}"));
+        let Some(object) = objects.last_mut() else { continue };
+        if line.starts_with("  ") && !line.starts_with("   ") && !line.starts_with("  -") {
+            line.trim().clone_into(&mut section);
+            if let Some(kind) = section.strip_prefix("kind: ") {
+                kind.clone_into(&mut object[0]);
+            } else if let Some(version) = section.strip_prefix("apiVersion: ") {
+                version.clone_into(&mut object[3]);
+            }
+        }
+        for (index, field) in [(1, "    namespace: "), (2, "    name: ")] {
+            if let Some(value) = line.strip_prefix(field).filter(|_| section == "metadata:") {
+                value.clone_into(&mut object[index]);
+            }
+        }
+    }
+    objects.retain(|[.., version]| !version.starts_with(SIMULATOR));
+    objects.into_iter().map(|[kind, namespace, name, _]| format!("{kind} {namespace}/{name}")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use meshtriage::{
     artifacts::Artifacts,
     auth::Identify,
     history::{Begun, History, Run},
-    report::State,
+    report::{Progress, State},
     runs,
 };
 use serde_json::json;
@@ -27,12 +27,13 @@ fn service(url: &str, folder: &Path) -> App {
 /// What a service leaves that was killed: a run, its lease, and half an archive.
 async fn killed(app: &App, held_for: i64) -> Run {
     let mut run = run_at(0);
-    run.header.cluster = app.cluster.id().to_owned();
-    run.header.step = "istioctl.bug-report".to_owned();
+    app.cluster.id().clone_into(&mut run.header.cluster);
+    "istioctl.bug-report".clone_into(&mut run.header.step);
     run.header.state = State::Running;
     run.header.started_at = app.clock.now();
     run.header.expires_at = None;
     run.header.access.clear();
+    (run.header.verdict, run.header.summary) = (None, String::new());
     run.header.requested_by = meshtriage::auth::Caller::anonymous().user;
     run.answer = None;
     let held_until = app.clock.now().saturating_add(jiff::SignedDuration::from_secs(held_for)).unwrap();
@@ -69,14 +70,14 @@ async fn another_replica_ends_the_run_when_its_lease_is_over() {
     let id = run.header.id;
     assert!(other.history.ask_to_cancel(other.cluster.id(), id).await.unwrap());
     let past = other.clock.now().saturating_sub(jiff::SignedDuration::from_secs(60)).unwrap();
-    let progress = meshtriage::report::Progress { parts_done: 7, ..Default::default() };
+    let progress = Progress { parts_done: 7, ..Progress::default() };
     assert_eq!(lost.history.renew(id, past, &progress).await.unwrap(), Some(true), "the owner is told to cancel");
     assert_eq!(other.history.progress(other.cluster.id(), id).await.unwrap(), Some(progress));
     assert_eq!(runs::end_abandoned(&other, None).await.unwrap(), 1);
     runs::clean(&other).await;
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     // Had it lived after all, its end would not count.
-    assert_eq!(lost.history.renew(id, past, &Default::default()).await.unwrap(), None);
+    assert_eq!(lost.history.renew(id, past, &Progress::default()).await.unwrap(), None);
     let mut late = run;
     late.header.state = State::Succeeded;
     assert!(!lost.history.record(&late, &[]).await.unwrap());

@@ -2,7 +2,8 @@
 
 mod catalogue;
 mod fixtures;
-mod recordings;
+pub(crate) mod recordings;
+mod scale;
 mod table;
 
 use meshtriage::{

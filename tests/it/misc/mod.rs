@@ -18,7 +18,7 @@ fn serious(answer: &Value) -> Vec<&Value> {
 /// What was not seen, in one text.
 fn skipped(answer: &Value) -> String {
     let parts = answer["skipped"].as_array().unwrap().iter();
-    parts.map(|part| format!("{}: {}\n", part["what"], part["why"])).collect()
+    parts.map(|part| format!("{}: {}", part["what"], part["why"])).collect::<Vec<_>>().join("\n")
 }
 
 /// The row of a list whose field has this value.

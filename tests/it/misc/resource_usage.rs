@@ -1,10 +1,13 @@
 //! `GET /v1/misc/resource-usage`.
 
+use std::fs;
+
 use http::StatusCode;
-use serde_json::Value;
+use meshtriage::auth::Identify;
+use serde_json::{Value, json};
 
 use super::{of_code, row, serious, skipped};
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, app, open};
 
 async fn answer(name: &str, query: &str) -> Value {
     let answer = TestApp::over(name).get(&format!("/v1/misc/resource-usage{query}")).await;
@@ -93,6 +96,8 @@ async fn namespaces_that_the_mesh_needs_are_selected() {
         assert!(!unneeded.contains(&&Value::from(needed)));
     }
     assert!(scope["cuts_off"].as_array().unwrap().is_empty());
+    let maps = ["29", "30"].map(|minor| format!("aks-istio-system/istio-shared-configmap-asm-1-{minor}"));
+    assert_eq!(texts(&scope["apply_to"]), maps);
 }
 
 #[tokio::test]
@@ -114,7 +119,7 @@ async fn one_proxy_of_each_workload_is_asked_and_the_others_are_said_to_be_skipp
     let ui = both["data"]["proxies"].as_array().unwrap().iter().find(|row| row["workload"]["name"] == "ui").unwrap();
     assert_eq!(ui["workers"]["running"], 1);
     assert_eq!(ui["workers"]["configured"], 1);
-    assert!(ui["workers"]["configured_by"].as_str().unwrap().contains("proxy.istio.io/config"), "{ui}");
+    assert_eq!(ui["workers"]["configured_by"], "ProxyConfig web/ui");
     let few = answer("upstream", "?max_proxies=1").await;
     assert!(skipped(&few).contains("max_proxies asks more"), "{}", skipped(&few));
 }
@@ -144,4 +149,57 @@ async fn text_tells_the_worst_first() {
         lines.iter().map(|line| text.find(line).unwrap_or_else(|| panic!("no {line:?} in {text}"))).collect();
     assert!(at.is_sorted(), "{text}");
     assert!(text.contains("shop: payments.bank.svc.cluster.local"), "{text}");
+}
+
+/// A recording of a cluster with a metrics API, where nothing else answers.
+fn with_metrics_api() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let list = |path: &str, kind: &str, version: &str, items: &[Value]| {
+        let path = folder.path().join(format!("cluster/resources/{path}.json"));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, json!({"kind": format!("{kind}List"), "apiVersion": version, "items": items}).to_string())
+            .unwrap();
+    };
+    let resources = json!({"requests": {"cpu": "100m"}, "limits": {"cpu": "1", "memory": "200Mi"}});
+    let running = json!({"name": "istio-proxy", "state": {"running": {}}});
+    let pod = |name: &str| {
+        json!({"metadata": {"name": name, "namespace": "shop", "labels": {"pod-template-hash": "7"}, "ownerReferences":
+                [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "cart-7", "uid": "u", "controller": true}]},
+            "spec": {"containers": [{"name": "app"}, {"name": "istio-proxy", "image": "p", "resources": resources}]},
+            "status": {"phase": "Running", "containerStatuses": [running]}})
+    };
+    let usage = |name: &str, cpu: &str, memory: &str| {
+        json!({"metadata": {"name": name, "namespace": "shop"}, "containers": [
+            {"name": "istio-proxy", "usage": {"cpu": cpu, "memory": memory}}]})
+    };
+    list("api/v1/pods", "Pod", "v1", &[pod("cart-7-a"), pod("cart-7-b"), pod("cart-7-c")]);
+    list("api/v1/namespaces", "Namespace", "v1", &[json!({"metadata": {"name": "shop"}})]);
+    let used = [
+        usage("cart-7-a", "250000000n", "40000Ki"),
+        usage("cart-7-b", "950m", "40Mi"),
+        usage("cart-7-c", "10m", "190Mi"),
+    ];
+    list("apis/metrics.k8s.io/v1beta1/pods", "PodMetrics", "metrics.k8s.io/v1beta1", &used);
+    folder
+}
+
+#[tokio::test]
+async fn metrics_api_tells_the_use_of_every_replica() {
+    let folder = with_metrics_api();
+    let app = TestApp::new(app(open(folder.path()), Identify::Nobody));
+    let answer = app.get("/v1/misc/resource-usage").await.json();
+    let data = &answer["data"];
+    assert_eq!(data["metrics_api"], true, "{}", skipped(&answer));
+    let first = row(&data["proxies"], "pod", "cart-7-a");
+    assert_eq!(first["memory_bytes"]["from"], "metrics_api");
+    assert_eq!(
+        (&first["memory_bytes"]["percent_of_limit"], &first["cpu_millicores"]["used"]),
+        (&20.into(), &250.into())
+    );
+    // Only one of the replicas is asked for its pages, and does not answer; the others are shown since they stand out.
+    assert_eq!(of_code(&answer, "RES0101")[0]["subject"]["name"], "cart-7-b");
+    assert_eq!(of_code(&answer, "RES0100")[0]["subject"]["name"], "cart-7-c");
+    assert_eq!((of_code(&answer, "RES0100").len(), of_code(&answer, "RES0101").len()), (1, 1));
+    assert!(skipped(&answer).contains("15000"), "{}", skipped(&answer));
+    assert!(data["namespaces"].as_array().unwrap().is_empty());
 }

@@ -136,6 +136,22 @@ async fn each_way_to_fail_has_its_own_error() {
     assert!(cut.to_string().contains("port 15000 of shop/cut-off"), "{cut}");
 }
 
+/// Who waits for another's request is told that the pod was not asked.
+#[tokio::test]
+async fn request_without_its_turn_is_told_from_a_silent_pod() {
+    let silent = pod(|mut stream| async move {
+        request(&mut stream).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
+    })
+    .await;
+    let cluster = fake::cluster(fake::Pods::from([("silent".to_owned(), silent)])).await;
+    let soon = PodHttpLimits { deadline: limits().deadline / 2, ..limits() };
+    let (mut first, mut second) = (envoy(&cluster, "silent", None), envoy(&cluster, "silent", None));
+    let (first, second) = tokio::join!(ask_again(&mut first), second.page_within("/ready", soon));
+    assert!(matches!(first, Err(PodHttpError::TimedOut { .. })), "{first:?}");
+    assert!(matches!(second, Err(Error::Pod(PodHttpError::NotAsked { .. }))), "{second:?}");
+}
+
 #[tokio::test]
 async fn slow_pods_do_not_hold_up_others() {
     let silent = silent().await;

@@ -19,7 +19,7 @@ async fn capture_of_another_caller_does_not_exist() {
     let id = service.uploaded(ALICE, gzip(&good())).await;
     let about = service.get(ALICE, &format!("/v1/captures/{id}")).await.json();
     assert_eq!(about["uploaded_by"], "alice");
-    assert_eq!(service.listed(ALICE).await, [id.clone()]);
+    assert_eq!(service.listed(ALICE).await, [id.as_str()]);
     assert_eq!(service.listed(BOB).await, [""; 0]);
     let path = step(&id);
     let unknown = path.replace(&id, &Uuid::now_v7().to_string());
@@ -57,7 +57,7 @@ async fn callers_with_all_rights_use_every_capture() {
     let folder = folder();
     let service = Service::with_callers(folder.path(), Limits::default(), Rights::All);
     let id = service.uploaded(ALICE, gzip(&good())).await;
-    assert_eq!(service.listed(BOB).await, [id.clone()]);
+    assert_eq!(service.listed(BOB).await, [id.as_str()]);
     let path = step(&id);
     assert_eq!(service.get(BOB, &path).await.status, StatusCode::OK);
     assert_eq!(service.delete(BOB, &id).await.status, StatusCode::NO_CONTENT);

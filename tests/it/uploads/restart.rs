@@ -17,7 +17,7 @@ async fn captures_outlive_a_restart() {
     drop(before);
     let after = Service::new(folder.path());
     after.uploads.tend().await.unwrap();
-    assert_eq!(after.listed(ANYBODY).await, [id.clone()]);
+    assert_eq!(after.listed(ANYBODY).await, [id.as_str()]);
     assert_eq!(after.get(ANYBODY, &format!("/v1/captures/{id}")).await.json(), about);
     let path = step(&id);
     assert_eq!(after.get(ANYBODY, &path).await.status, StatusCode::OK);

@@ -11,6 +11,7 @@ pub(super) mod security;
 pub(super) mod shared;
 pub(super) mod telemetry;
 pub(super) mod traffic_policy;
+pub(in super::super) mod unknown;
 pub(super) mod virtual_service;
 
 use base64::Engine as _;

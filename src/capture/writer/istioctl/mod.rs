@@ -4,6 +4,8 @@
 mod lists;
 mod tables;
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use super::super::store::{Gvr, text};
@@ -129,7 +131,7 @@ pub(super) async fn say_how_it_went(recording: &Recording) {
     let mut log = format!("{now}\tinfo\twritten by {generator} in the layout of istioctl bug-report\n");
     for skipped in recording.notes.skipped() {
         let why = skipped.why.replace('\n', " ");
-        log.push_str(&format!("{now}\terror\t{}: {why}\n", skipped.what));
+        let _ = writeln!(log, "{now}\terror\t{}: {why}", skipped.what);
     }
     recording.add("bug-report.log", log.as_bytes()).await;
 }

@@ -251,14 +251,19 @@ fn out_of_memory(container: &Container, pod: &Object, family: &Family) -> Option
         let recently = end.finished.is_none_or(|time| family.now.as_second() - time.as_second() < RECENTLY_S);
         found.severity = if recently { Severity::Warning } else { Severity::Info };
     }
-    Some(found.remedy(if pod.label("app") == Some("istiod") {
+    Some(found.remedy(memory_remedy(pod.label("app") == Some("istiod"), container.name)))
+}
+
+/// What to do about a container that was killed for its memory.
+pub(in crate::steps) fn memory_remedy(is_istiod: bool, container: &str) -> &'static str {
+    if is_istiod {
         "Cut what istiod watches (`discoverySelectors`) and what each proxy gets (`Sidecar`), or raise `maxReplicas` of \
          its HPA. The add-on owns the Deployment on AKS: do not edit its limits there."
-    } else if container.name == "istio-proxy" {
+    } else if container == "istio-proxy" {
         "Scope the sidecar's configuration with a `Sidecar`, or raise `sidecar.istio.io/proxyMemoryLimit`."
     } else {
         "Raise `resources.limits.memory` of the container, or find out what it uses the memory for."
-    }))
+    }
 }
 
 fn limit(container: &Container, pod: &Object) -> Option<String> {

@@ -5,7 +5,7 @@ mod autoscaler;
 mod budget;
 mod cluster_wide;
 pub(in crate::steps) mod condition;
-mod container;
+pub(in crate::steps) mod container;
 mod creation;
 mod log_tail;
 mod pod;
