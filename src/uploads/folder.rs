@@ -46,7 +46,8 @@ impl Folder {
 
     /// One that goes with the process.
     pub fn temporary() -> io::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("meshtriage-captures-").tempdir()?;
+        let private = fs::Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new().prefix("meshtriage-captures-").permissions(private).tempdir()?;
         Ok(Self { root: folder.path().to_path_buf(), private: true, _temporary: Some(folder) })
     }
 
@@ -183,4 +184,17 @@ fn is_old(id: Uuid, now: Timestamp) -> bool {
     let made = id.get_timestamp().and_then(|time| i64::try_from(time.to_unix().0).ok());
     let limit = i64::try_from(ORPHANED_AFTER.as_secs()).unwrap_or(i64::MAX);
     made.is_some_and(|made| now.as_second().saturating_sub(made) > limit)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn temporary_folder_is_private() {
+        let folder = Folder::temporary().unwrap();
+        folder.prepare().unwrap();
+        assert_eq!(fs::metadata(folder.root()).unwrap().permissions().mode() & 0o777, 0o700);
+    }
 }
