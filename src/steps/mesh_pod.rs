@@ -1,11 +1,10 @@
-//! Pods of a mesh: whether one is ready, which workload it belongs to, and what injected it.
+//! Pods of a mesh: which workload it belongs to, and what injected it.
 
 use std::collections::BTreeMap;
 
-use super::target::PROXY;
 use crate::{
     cluster::pod_http::{ENVOY_ADMIN, Place},
-    mesh::{Kind, Mesh, Object, REVISION, Workload},
+    mesh::{Kind, Mesh, Object, REVISION, Workload, application_containers, is_finished, is_ready},
     report::Subject,
 };
 
@@ -44,7 +43,7 @@ pub(super) fn workloads(mesh: &Mesh, namespaces: &[String], revision: Option<&st
     let covers = |pod: &&Object| namespaces.is_empty() || namespaces.iter().any(|covered| covered == pod.namespace());
     for pod in mesh.each(Kind::Pod).filter(covers).filter(|pod| Workload::of_pod(pod).has_proxy()) {
         let revision = revision_of(pod);
-        if wanted.is_some_and(|wanted| wanted != revision) || crate::mesh::is_finished(pod) {
+        if wanted.is_some_and(|wanted| wanted != revision) || is_finished(pod) {
             continue;
         }
         let (kind, name) = owner(pod);
@@ -79,15 +78,13 @@ pub(super) fn revision_of(pod: &Object) -> String {
 
 /// Kind and name of what owns a pod; the pod itself where nothing does.
 pub(super) fn owner(pod: &Object) -> (String, String) {
-    match subject(pod).owner {
-        Some(owner) => (owner.kind, owner.name),
-        None => ("Pod".to_owned(), pod.name().to_owned()),
-    }
+    let owner = crate::mesh::owner(pod);
+    (owner.kind.to_owned(), owner.name.to_owned())
 }
 
 /// Whether there is something beside the proxy, as opposed to a gateway.
 pub(super) fn has_application(pod: &Object) -> bool {
-    pod.spec().get("containers").items().any(|container| container.get("name").text() != PROXY)
+    application_containers(pod.spec()).next().is_some()
 }
 
 /// The labels that people select pods by, without those that Kubernetes and Istio add.
@@ -97,23 +94,9 @@ fn telling_labels(pod: &Object) -> Vec<(String, String)> {
     usual.into_iter().collect()
 }
 
-/// Whether the kubelet calls the pod ready
-/// (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-conditions>).
-pub(super) fn is_ready(pod: &Object) -> bool {
-    let mut conditions = pod.status().get("conditions").items();
-    conditions.any(|it| it.get("type").text() == "Ready" && it.get("status").text() == "True")
-}
-
-/// The pod with the workload that it belongs to: the Deployment behind a ReplicaSet is told by its name, without the hash
-/// that the pod carries as a label.
+/// The pod with the workload that it belongs to.
 pub(super) fn subject(pod: &Object) -> Subject {
     let subject = Subject::namespaced("Pod", pod.namespace(), pod.name());
-    let mut owners = pod.metadata().get("ownerReferences").items();
-    let Some(owner) = owners.find(|owner| owner.get("controller").truth()) else { return subject };
-    let (kind, name) = (owner.get("kind").text(), owner.get("name").text());
-    let hash = pod.label("pod-template-hash");
-    match hash.and_then(|hash| name.strip_suffix(hash)?.strip_suffix('-')) {
-        Some(deployment) if kind == "ReplicaSet" => subject.owned_by("Deployment", deployment),
-        _ => subject.owned_by(kind, name),
-    }
+    let owner = crate::mesh::owner(pod);
+    if owner.kind == "Pod" { subject } else { subject.owned_by(owner.kind, owner.name) }
 }

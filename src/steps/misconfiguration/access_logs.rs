@@ -9,12 +9,9 @@ use utoipa::ToSchema;
 use crate::{
     cluster::{Cluster, Error, LogQuery, read},
     logs::{DigestBuilder, FailureGroup, Side, Source, SummaryBuilder, summary},
-    mesh::{Kind, Mesh, Object, Workload},
+    mesh::{Kind, Mesh, Object, Workload, is_ready},
     report::{Finding, Skipped, Subject},
-    steps::{
-        mesh_pod::{is_ready, subject},
-        target::PROXY,
-    },
+    steps::{mesh_pod::subject, target::PROXY},
 };
 
 /// Logs that are read at once.

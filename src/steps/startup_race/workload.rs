@@ -4,15 +4,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    mesh::{Mesh, Object, View, Workload, yaml},
+    mesh::{Mesh, OWN_SETTINGS, Object, View, Workload, yaml},
     steps::target::PROXY,
 };
 
 /// The field of `ProxyConfig`
 /// (<https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig>).
 const HOLD: &str = "holdApplicationUntilProxyStarts";
-/// Lays a `ProxyConfig` over that of the mesh, for one pod.
-const PROXY_CONFIG: &str = "proxy.istio.io/config";
 /// Exits later than this after the start are no trouble of the start.
 const EARLY_EXIT_S: i64 = 30;
 /// How long a proxy needs at least, from its start until it takes traffic.
@@ -70,11 +68,11 @@ pub(super) fn protection(pod: &Object) -> Option<Protection> {
 
 /// Whether a pod of this workload would be held back if it were created now.
 pub(super) fn setting(mesh: &Mesh, workload: Workload<'_>) -> HoldSetting {
-    let annotation = workload.annotations.get(PROXY_CONFIG).text();
+    let annotation = workload.annotations.get(OWN_SETTINGS).text();
     if let Ok(Some(config)) = yaml::first_document(annotation)
         && config.root().field(HOLD).is_set()
     {
-        return HoldSetting { hold: config.root().field(HOLD).truth(), set_by: format!("annotation {PROXY_CONFIG}") };
+        return HoldSetting { hold: config.root().field(HOLD).truth(), set_by: format!("annotation {OWN_SETTINGS}") };
     }
     let setting = mesh.config_of(workload.namespace).setting(&["defaultConfig", HOLD]);
     HoldSetting { hold: setting.value.truth(), set_by: setting.from.unwrap_or("default").to_owned() }
