@@ -24,4 +24,5 @@ pub mod start;
 pub mod steps;
 pub mod telemetry;
 pub mod terminal;
+mod threads;
 pub mod uploads;

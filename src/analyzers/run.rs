@@ -1,7 +1,6 @@
 //! Runs analyzers over a mesh and keeps what was asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::filter::{self, Suppression};
 use super::malformed::could_not_be_read;
@@ -9,6 +8,7 @@ use super::message::{Message, Messages};
 use super::{ANALYZERS, Analyzer};
 use crate::mesh::{Kind, Malformed, Mesh};
 use crate::report::{Finding, Severity, Skipped};
+use crate::threads::share_out;
 
 /// What is run and what is kept of it.
 #[derive(Debug, Clone)]
@@ -128,30 +128,7 @@ fn run<'m>(mesh: &'m Mesh, analyzers: &[&Analyzer]) -> Vec<Messages<'m>> {
     if mesh.len() < WORTH_A_THREAD_OBJECTS {
         return analyzers.iter().map(|analyzer| run_one(analyzer)).collect();
     }
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        while let Some((index, analyzer)) = take(analyzers, &next) {
-            done.push((index, run_one(analyzer)));
-        }
-        done
-    };
-    let mut done: Vec<(usize, Messages<'m>)> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut done = work();
-        for worker in workers {
-            done.extend(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        done
-    });
-    done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, messages)| messages).collect()
-}
-
-fn take<'a>(analyzers: &[&'a Analyzer], next: &AtomicUsize) -> Option<(usize, &'a Analyzer)> {
-    let index = next.fetch_add(1, Ordering::Relaxed);
-    analyzers.get(index).map(|analyzer| (index, *analyzer))
+    share_out(analyzers, |analyzer| run_one(analyzer))
 }
 
 /// What was missing, each kind once, with the analyzers that it silences; then the checks that were left out.

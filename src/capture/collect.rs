@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::store::{Gvr, Resource, Store, text};
+use super::resource::Resource;
+use super::store::{Gvr, Store, text};
 use super::types::{self, ResourceType};
 use crate::report::Skipped;
 
@@ -125,7 +126,7 @@ impl Objects {
                 let mut object = object.clone();
                 object["apiVersion"] = gvr.api_version().into();
                 let resource = store.resources.entry(gvr).or_insert_with(|| Resource::new(&kind));
-                if !resource.push(object) {
+                if !resource.push(&object) {
                     if !silent {
                         store.skipped.push(Skipped::new(origin, "an object of this kind and name was there before"));
                     }

@@ -2,17 +2,21 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::manifest::{FORMAT, Manifest, PATH};
-use super::store::{Gvr, Kind, LogFile, LogPart, Resource, Store, text};
+use super::resource::Resource;
+use super::store::{Gvr, Kind, LogFile, LogPart, Store, text};
 use super::tree::FileTree;
 use super::types::{self, ResourceType};
 use crate::report::Skipped;
+use crate::threads::share_out;
 
 const RESOURCES: &str = "cluster/resources/";
 const TABLES: &str = "cluster/tables/";
@@ -39,7 +43,7 @@ pub(super) fn load(mut tree: FileTree, path: &Path) -> Result<Store, Error> {
         store.cluster_id = manifest.cluster_id;
         store.skipped.extend(manifest.skipped);
     }
-    store.version = read_json(&store, "cluster/version.json").ok();
+    store.version = store.tree.document("cluster/version.json").and_then(|content| parse(&content)).ok();
     add_types(&mut store);
     add_absent(&mut store, complete);
     find_logs(&mut store);
@@ -103,55 +107,38 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
-fn read_json(store: &Store, path: &str) -> Result<Value, String> {
-    let content = store.tree.document(path)?;
-    serde_json::from_slice(&content).map_err(|error| format!("damaged: no valid JSON: {error}"))
-}
+/// A document's path without its folder and ending, and what was read from it.
+type Document<T> = (String, Result<T, String>);
 
-/// A document's path without its folder and ending, and its content.
-type Document = (String, Result<Value, String>);
-
-/// The JSON files below a folder, in order.
-fn documents(store: &mut Store, folder: &str) -> Vec<Document> {
+/// Reads the JSON files below a folder, in order.
+fn documents<T: Send>(
+    store: &mut Store,
+    folder: &str,
+    read: impl Fn(&str, &Bytes) -> Result<T, String> + Sync,
+) -> Vec<Document<T>> {
     let paths =
-        store.tree.below(folder).filter_map(|path| path.strip_suffix(".json")).map(str::to_owned).collect::<Vec<_>>();
-    let contents = read_all(store, &paths);
-    let mut documents = Vec::new();
-    for (path, content) in std::iter::zip(paths, contents) {
-        if let Err(why) = &content {
-            store.skipped.push(Skipped::new(format!("{path}.json"), why.clone()));
+        store.tree.below(folder).filter_map(|path| path.strip_suffix(".json")).map(|path| &path[folder.len()..]);
+    let paths = paths.map(str::to_owned).collect::<Vec<_>>();
+    // The list of pods alone may be most of a recording.
+    let contents = share_out(&paths, |path| {
+        let content = store.tree.document(&format!("{folder}{path}.json"))?;
+        read(path, &content.into())
+    });
+    let documents = std::iter::zip(paths, contents).collect::<Vec<_>>();
+    for (path, content) in &documents {
+        if let Err(why) = content {
+            store.skipped.push(Skipped::new(format!("{folder}{path}.json"), why.clone()));
         }
-        documents.push((path[folder.len()..].to_owned(), content));
     }
     documents
 }
 
-/// Reads documents, sharing them out among threads: the list of pods alone may be most of a recording.
-fn read_all(store: &Store, paths: &[String]) -> Vec<Result<Value, String>> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(path) = paths.get(index) else { return done };
-            done.push((index, read_json(store, &format!("{path}.json"))));
-        }
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8).min(paths.len());
-    let mut done = std::thread::scope(|scope| {
-        let workers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut done = work();
-        for worker in workers {
-            done.extend(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        done
-    });
-    done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, content)| content).collect()
+fn parse<'a, T: Deserialize<'a>>(content: &'a [u8]) -> Result<T, String> {
+    serde_json::from_slice(content).map_err(|error| format!("damaged: no valid JSON: {error}"))
 }
 
 fn read_discovery(store: &mut Store) {
-    for (path, content) in documents(store, DISCOVERY) {
+    for (path, content) in documents(store, DISCOVERY, |_, content| parse::<Value>(content)) {
         let Ok(document) = content else { continue };
         if let Some(entries) = document.get("resources").and_then(Value::as_array) {
             for (plural, found) in entries.iter().filter_map(ResourceType::from_discovery) {
@@ -165,45 +152,70 @@ fn read_discovery(store: &mut Store) {
 }
 
 fn read_resources(store: &mut Store) {
-    for (path, content) in documents(store, RESOURCES) {
+    for (path, list) in documents(store, RESOURCES, read_list) {
         let Some(gvr) = Gvr::from_path(&path) else {
             store.skipped.push(Skipped::new(format!("{RESOURCES}{path}.json"), "its place is that of no resource"));
             continue;
         };
-        match content.and_then(|list| read_list(&gvr, list, store)) {
-            Ok(resource) => drop(store.resources.insert(gvr, resource)),
+        match list {
+            Ok(List { mut resource, skipped }) => {
+                if let Some(known) = store.types.get(&gvr) {
+                    resource.kind.clone_from(&known.kind);
+                }
+                store.skipped.extend(skipped);
+                store.resources.insert(gvr, resource);
+            }
             Err(why) => drop(store.why_not.insert(gvr, why)),
         }
     }
 }
 
-fn read_list(gvr: &Gvr, mut list: Value, store: &mut Store) -> Result<Resource, String> {
-    let kind = text(&list, &["kind"]).strip_suffix("List").unwrap_or_default().to_owned();
-    let known = store.types.get(gvr).map(|found| found.kind.clone());
-    let mut resource = Resource::new(&known.unwrap_or(kind));
-    text(&list, &["metadata", "resourceVersion"]).clone_into(&mut resource.version_of_list);
-    let Some(items) = list.get_mut("items").and_then(Value::as_array_mut) else {
-        let why = "damaged: the list has no items";
-        store.skipped.push(Skipped::new(format!("{RESOURCES}{}.json", gvr.path()), why));
-        return Err(why.to_owned());
-    };
-    for item in std::mem::take(items) {
+/// What a list of objects holds, and which of them could not be read.
+struct List {
+    resource: Resource,
+    skipped: Vec<Skipped>,
+}
+
+fn read_list(path: &str, content: &Bytes) -> Result<List, String> {
+    #[derive(Deserialize)]
+    struct Written<'a> {
+        kind: Option<String>,
+        #[serde(default)]
+        metadata: Value,
+        #[serde(borrow)]
+        items: Option<Vec<&'a RawValue>>,
+    }
+    let written: Written<'_> = parse(content)?;
+    let items = written.items.ok_or("damaged: the list has no items")?;
+    let kind = written.kind.unwrap_or_default();
+    let mut resource = Resource::new(kind.strip_suffix("List").unwrap_or_default());
+    text(&written.metadata, &["resourceVersion"]).clone_into(&mut resource.version_of_list);
+    let mut skipped = Vec::new();
+    for item in items {
+        let object: Value = match serde_json::from_str(item.get()) {
+            Ok(object) => object,
+            Err(error) => {
+                skipped.push(Skipped::new(path, format!("damaged: an object in it cannot be read: {error}")));
+                continue;
+            }
+        };
         if resource.kind.is_empty() {
-            text(&item, &["kind"]).clone_into(&mut resource.kind);
+            text(&object, &["kind"]).clone_into(&mut resource.kind);
         }
-        let name = format!("{} {}", gvr.path(), text(&item, &["metadata", "name"]));
-        if !resource.push(item) {
-            store.skipped.push(Skipped::new(name, "damaged: it has no name, or is there twice"));
+        if !resource.push_recorded(&object, || content.slice_ref(item.get().as_bytes())) {
+            let name = format!("{path} {}", text(&object, &["metadata", "name"]));
+            skipped.push(Skipped::new(name, "damaged: it has no name, or is there twice"));
         }
     }
-    Ok(resource)
+    Ok(List { resource, skipped })
 }
 
 fn read_tables(store: &mut Store) {
-    for (path, content) in documents(store, TABLES) {
+    let whole = |_: &str, content: &Bytes| parse::<&RawValue>(content).map(|_| content.clone());
+    for (path, content) in documents(store, TABLES, whole) {
         let (Some(gvr), Ok(table)) = (Gvr::from_path(&path), content) else { continue };
         if let Some(resource) = store.resources.get_mut(&gvr) {
-            resource.table = Some(table.into());
+            resource.table = Some(table);
         }
     }
 }
@@ -212,7 +224,7 @@ fn read_tables(store: &mut Store) {
 fn add_types(store: &mut Store) {
     if let Some(definitions) = store.resources.get(&Gvr::new("apiextensions.k8s.io", "v1", "customresourcedefinitions"))
     {
-        for (gvr, found) in definitions.items.iter().flat_map(|item| ResourceType::from_definition(item)) {
+        for (gvr, found) in definitions.objects().flat_map(|item| ResourceType::from_definition(&item)) {
             store.types.entry(gvr).or_insert(found);
         }
     }
@@ -222,7 +234,7 @@ fn add_types(store: &mut Store) {
         }
     }
     for (gvr, resource) in &store.resources {
-        let namespaced = resource.items.iter().any(|item| item.pointer("/metadata/namespace").is_some());
+        let namespaced = resource.items.iter().any(|item| !item.namespace.is_empty());
         store.types.entry(gvr.clone()).or_insert_with(|| ResourceType::guess(&resource.kind, namespaced));
     }
 }

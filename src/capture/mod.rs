@@ -13,6 +13,7 @@ mod layout;
 mod manifest;
 mod open;
 mod pages;
+mod resource;
 mod store;
 mod tree;
 mod types;

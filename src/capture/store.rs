@@ -1,14 +1,14 @@
-//! What a recording holds, in memory and immutable: lists of objects with an index, discovery, tables, and where
-//! logs and pages lie on disk.
+//! What a recording holds, in memory and immutable: lists of objects with an index, discovery, tables, and where logs
+//! and pages lie on disk.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::resource::{Item, Resource};
 use super::tree::FileTree;
 use super::types::ResourceType;
 use crate::report::Skipped;
@@ -57,39 +57,6 @@ impl Gvr {
             ["apis", group, version, plural] => Some(Self::new(group, version, plural)),
             _ => None,
         }
-    }
-}
-
-/// All recorded objects of one resource, in the order of the recording.
-#[derive(Debug, Default)]
-pub(super) struct Resource {
-    pub(super) kind: String,
-    pub(super) items: Vec<Arc<Value>>,
-    by_name: BTreeMap<(String, String), usize>,
-    /// The API server's own answer as a `Table`, for all namespaces.
-    pub(super) table: Option<Arc<Value>>,
-    pub(super) version_of_list: String,
-}
-
-impl Resource {
-    pub(super) fn new(kind: &str) -> Self {
-        Self { kind: kind.into(), ..Self::default() }
-    }
-
-    /// Adds an object; false when one of that name is already there or it has no name.
-    pub(super) fn push(&mut self, item: Value) -> bool {
-        let name = text(&item, &["metadata", "name"]);
-        let key = (text(&item, &["metadata", "namespace"]).to_owned(), name.to_owned());
-        if name.is_empty() || self.by_name.contains_key(&key) {
-            return false;
-        }
-        self.by_name.insert(key, self.items.len());
-        self.items.push(Arc::new(item));
-        true
-    }
-
-    pub(super) fn find(&self, namespace: &str, name: &str) -> Option<&Arc<Value>> {
-        self.by_name.get(&(namespace.to_owned(), name.to_owned())).map(|index| &self.items[*index])
     }
 }
 
@@ -168,8 +135,8 @@ impl Store {
     }
 
     /// A pod, if pods were recorded and it is one of them.
-    pub(super) fn pod(&self, namespace: &str, name: &str) -> Option<&Arc<Value>> {
-        self.resources.get(&Gvr::new("", "v1", "pods"))?.find(namespace, name)
+    pub(super) fn pod(&self, namespace: &str, name: &str) -> Option<Value> {
+        self.resources.get(&Gvr::new("", "v1", "pods"))?.find(namespace, name).map(Item::object)
     }
 
     /// What follows from the objects alone, once they are all there.
@@ -178,13 +145,13 @@ impl Store {
         let kube_system = namespaces.and_then(|namespaces| namespaces.find("", "kube-system"));
         if self.cluster_id.is_none() {
             self.cluster_id = kube_system
-                .map(|namespace| text(namespace, &["metadata", "uid"]).to_owned())
+                .map(|namespace| text(&namespace.object(), &["metadata", "uid"]).to_owned())
                 .filter(|id| !id.is_empty());
         }
         // istioctl's logs have no times of the kubelet, and its reader has found out already.
         if self.recorded_at.is_none() {
-            let objects = self.resources.values().flat_map(|resource| &resource.items);
-            self.recorded_at = objects.map(Arc::as_ref).filter_map(newest_time).chain(self.newest_log_line()).max();
+            let objects = self.resources.values().filter_map(|resource| resource.newest);
+            self.recorded_at = objects.chain(self.newest_log_line()).max();
         }
     }
 
@@ -200,41 +167,6 @@ pub(super) fn leading_time(line: &[u8]) -> Option<Timestamp> {
     const LONGEST: usize = 40;
     let end = line.iter().take(LONGEST).position(u8::is_ascii_whitespace)?;
     std::str::from_utf8(&line[..end]).ok()?.parse().ok()
-}
-
-/// Fields whose time lies in the past of the recording. Expiry times and the like do not tell when it was made.
-const PAST: [&str; 11] = [
-    "creationTimestamp",
-    "lastTransitionTime",
-    "lastUpdateTime",
-    "lastHeartbeatTime",
-    "lastTimestamp",
-    "firstTimestamp",
-    "eventTime",
-    "startedAt",
-    "finishedAt",
-    "startTime",
-    "renewTime",
-];
-
-/// The newest time of an object. The depth is bounded by the reader's own limit on nesting.
-fn newest_time(value: &Value) -> Option<Timestamp> {
-    match value {
-        Value::Object(fields) => fields
-            .iter()
-            .filter_map(|(name, value)| match value {
-                Value::String(time) if begins_as_time(time) && PAST.contains(&name.as_str()) => time.parse().ok(),
-                other => newest_time(other),
-            })
-            .max(),
-        Value::Array(items) => items.iter().filter_map(newest_time).max(),
-        _ => None,
-    }
-}
-
-/// Almost no string of an object does, so that its name need not be compared.
-fn begins_as_time(text: &str) -> bool {
-    text.as_bytes().first().is_some_and(u8::is_ascii_digit)
 }
 
 /// The string at a path, or the empty one.

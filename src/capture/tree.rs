@@ -166,8 +166,9 @@ impl FileTree {
 
     /// The whole file; an error of kind `NotFound` when it is not one of ours.
     pub(super) fn read(&self, path: &str) -> io::Result<Vec<u8>> {
-        let mut content = Vec::new();
-        self.reader(path)?.read_to_end(&mut content)?;
+        let mut reader = self.reader(path)?;
+        let mut content = Vec::with_capacity(usize::try_from(reader.limit()).unwrap_or_default());
+        reader.read_to_end(&mut content)?;
         Ok(content)
     }
 

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::Error;
 use super::collect::Objects;
-use super::store::{Gvr, Kind, Resource, Store};
+use super::resource::Resource;
+use super::store::{Gvr, Kind, Store};
 use super::tree::FileTree;
 use crate::report::Skipped;
 

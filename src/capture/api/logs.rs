@@ -41,7 +41,7 @@ fn read(store: &Store, namespace: &str, pod: &str, query: &Query) -> Result<Vec<
     if object.is_none() && store.resources.contains_key(&pods) {
         return Err(Status::not_found(&pods, pod));
     }
-    let container = container(store, namespace, pod, object.map(Arc::as_ref), query)?;
+    let container = container(store, namespace, pod, object.as_ref(), query)?;
     let cut = Cut {
         tail: query.number("tailLines")?,
         since: since(store, query)?,
@@ -52,10 +52,10 @@ fn read(store: &Store, namespace: &str, pod: &str, query: &Query) -> Result<Vec<
     let key = (namespace.to_owned(), pod.to_owned(), container.clone(), previous);
     let Some(file) = store.logs.get(&key) else {
         // The API server has nowhere to ask for the log of a pod that no node has, and answers nothing.
-        if object.is_some_and(|pod| is_unscheduled(pod)) {
+        if object.as_ref().is_some_and(is_unscheduled) {
             return Ok(Vec::new());
         }
-        return Err(absent(pod, object.map(Arc::as_ref), &container, previous));
+        return Err(absent(pod, object.as_ref(), &container, previous));
     };
     let content =
         store.tree.read(&file.path).map_err(|error| Status::internal(format!("cannot read the log: {error}")))?;

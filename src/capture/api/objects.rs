@@ -10,7 +10,8 @@ use futures::StreamExt;
 use http::header;
 use serde_json::{Map, Value, json};
 
-use super::super::store::{Gvr, Lookup, NOT_RECORDED, Resource, Store, text};
+use super::super::resource::{Item, Resource};
+use super::super::store::{Gvr, Lookup, NOT_RECORDED, Store, text};
 use super::path::Query;
 use super::selector::Selector;
 use super::status::Status;
@@ -56,10 +57,10 @@ pub(super) fn collection(
 ) -> Result<Response, Status> {
     let resource = recorded(store, gvr)?;
     let selector = Selector::parse(query)?;
-    let mut items: Vec<&Arc<Value>> = resource
+    let mut items: Vec<&Item> = resource
         .items
         .iter()
-        .filter(|item| namespace.is_none_or(|namespace| text(item, &["metadata", "namespace"]) == namespace))
+        .filter(|item| namespace.is_none_or(|namespace| item.namespace == namespace))
         .filter(|item| selector.matches(item))
         .collect();
     if query.is_set("watch") {
@@ -69,36 +70,55 @@ pub(super) fn collection(
     match form(accept) {
         Form::Table => Ok(answer(&table::of_list(store, gvr, resource, &items, &metadata, query))),
         Form::Metadata => {
-            let items = items.iter().map(|item| only_metadata(item)).collect::<Vec<_>>();
+            let items = items.iter().map(|item| only_metadata(&item.object())).collect::<Vec<_>>();
             let version = "meta.k8s.io/v1";
             Ok(answer(&json!({
                 "kind": "PartialObjectMetadataList", "apiVersion": version, "metadata": metadata, "items": items,
             })))
         }
-        Form::Whole => whole_list(gvr, resource, &items, &metadata),
+        Form::Whole => Ok(whole_list(gvr, resource, &items, &metadata)),
     }
 }
 
-/// Writes the list without a copy of the objects.
-fn whole_list(gvr: &Gvr, resource: &Resource, items: &[&Arc<Value>], metadata: &Value) -> Result<Response, Status> {
-    let mut body = format!(
+/// The list as a stream of blocks, of which the objects are as they were recorded.
+fn whole_list(gvr: &Gvr, resource: &Resource, items: &[&Item], metadata: &Value) -> Response {
+    let start = format!(
         "{{\"kind\":{},\"apiVersion\":{},\"metadata\":{metadata},\"items\":[",
         json!(format!("{}List", resource.kind)),
         json!(gvr.api_version())
-    )
-    .into_bytes();
+    );
+    let mut pieces = vec![Bytes::from(start)];
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
-            body.push(b',');
+            pieces.push(Bytes::from_static(b","));
         }
-        serde_json::to_writer(&mut body, item).map_err(|error| Status::internal(error.to_string()))?;
+        pieces.push(item.json.clone());
     }
-    body.extend_from_slice(b"]}");
-    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+    pieces.push(Bytes::from_static(b"]}"));
+    let blocks = Blocks(pieces.into_iter()).map(Ok::<_, std::convert::Infallible>);
+    ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(futures::stream::iter(blocks))).into_response()
+}
+
+/// Joins small pieces, as each block costs a write of its own.
+struct Blocks(std::vec::IntoIter<Bytes>);
+
+impl Iterator for Blocks {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        const BLOCK: usize = 64 << 10;
+        let mut block = Vec::new();
+        while block.len() < BLOCK
+            && let Some(piece) = self.0.next()
+        {
+            block.extend_from_slice(&piece);
+        }
+        (!block.is_empty()).then(|| block.into())
+    }
 }
 
 /// Cuts `items` to the page that is asked for. The token is the number of objects before it, because nothing changes.
-fn paginate(resource: &Resource, items: &mut Vec<&Arc<Value>>, query: &Query) -> Result<Value, Status> {
+fn paginate(resource: &Resource, items: &mut Vec<&Item>, query: &Query) -> Result<Value, Status> {
     let mut metadata = json!({"resourceVersion": resource_version(resource)});
     let from = usize::try_from(query.number("continue")?.unwrap_or_default()).unwrap_or(usize::MAX);
     items.drain(..from.min(items.len()));
@@ -135,11 +155,11 @@ pub(super) fn object(
     })?;
     match form(accept) {
         Form::Table => {
-            let metadata = json!({"resourceVersion": text(item, &["metadata", "resourceVersion"])});
+            let metadata = json!({"resourceVersion": text(&item.object(), &["metadata", "resourceVersion"])});
             Ok(answer(&table::of_list(store, gvr, resource, &[item], &metadata, query)))
         }
-        Form::Metadata => Ok(answer(&only_metadata(item))),
-        Form::Whole => Ok(answer(&typed(gvr, &resource.kind, item))),
+        Form::Metadata => Ok(answer(&only_metadata(&item.object()))),
+        Form::Whole => Ok(answer(&typed(gvr, &resource.kind, &item.object()))),
     }
 }
 
@@ -160,13 +180,13 @@ pub(super) fn only_metadata(item: &Value) -> Value {
 
 /// Tells what is there, then nothing: a recording does not change. It stays open until the client leaves or its time
 /// is over, as a quiet cluster would.
-fn watch(gvr: &Gvr, resource: &Resource, items: &[&Arc<Value>], query: &Query) -> Result<Response, Status> {
+fn watch(gvr: &Gvr, resource: &Resource, items: &[&Item], query: &Query) -> Result<Response, Status> {
     let initial = query.is_set("sendInitialEvents");
     let from_start = matches!(query.get("resourceVersion"), None | Some("0"));
     let mut events = Vec::new();
     if initial || from_start {
         for item in items {
-            events.push(event("ADDED", &typed(gvr, &resource.kind, item)));
+            events.push(event("ADDED", &typed(gvr, &resource.kind, &item.object())));
         }
     }
     if initial {

@@ -49,7 +49,7 @@ pub(super) async fn forward(
         return Err(Status::not_recorded(NOT_RECORDED));
     }
     let object = store.pod(&namespace, &pod).ok_or_else(|| Status::not_found(&pods, &pod))?;
-    if super::logs::is_unscheduled(object) {
+    if super::logs::is_unscheduled(&object) {
         return Err(Status::bad_request(format!("pod {pod} does not have a host assigned")));
     }
     let ports = query.all("ports").flat_map(|list| list.split(',')).map(str::parse).collect::<Result<Vec<u16>, _>>();
@@ -154,14 +154,14 @@ async fn take(inputs: &mut BTreeMap<u8, WriteHalf<DuplexStream>>, data: &[u8]) {
 /// the recording lacks it.
 fn refusal(pod: &Pod, port: u16) -> Option<String> {
     let object = pod.store.pod(&pod.namespace, &pod.name)?;
-    let running = text(object, &["status", "phase"]) == "Running";
+    let running = text(&object, &["status", "phase"]) == "Running";
     if running && pod.store.has_port(&pod.namespace, &pod.name, port) {
         return None;
     }
     let statuses = object.pointer("/status/containerStatuses").and_then(Value::as_array);
     let all_run = statuses.is_none_or(|list| list.iter().all(|status| status.pointer("/state/running").is_some()));
     let why = if running && all_run { NOT_RECORDED } else { "connection refused" };
-    let uid = text(object, &["metadata", "uid"]);
+    let uid = text(&object, &["metadata", "uid"]);
     Some(format!("error forwarding port {port} to pod {uid}, uid : {why}"))
 }
 

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::super::resource::Item;
 use super::path::Query;
 use super::status::Status;
 
@@ -45,25 +46,28 @@ impl Selector {
         })
     }
 
-    pub(super) fn matches(&self, object: &Value) -> bool {
-        self.labels_match(object) && self.fields.iter().all(|field| field.matches(object))
+    pub(super) fn matches(&self, item: &Item) -> bool {
+        self.labels.iter().all(|requirement| requirement.matches(item)) && self.fields_match(item)
     }
 
-    fn labels_match(&self, object: &Value) -> bool {
+    fn fields_match(&self, item: &Item) -> bool {
         // Every page of a large list asks this about every object.
-        if self.labels.is_empty() {
-            return true;
+        self.fields.is_empty() || {
+            let object = item.object();
+            self.fields.iter().all(|field| field.matches(&object))
         }
-        let labels = object.pointer("/metadata/labels");
-        self.labels.iter().all(|requirement| {
-            let value = labels.and_then(|labels| labels.get(&requirement.key)).and_then(Value::as_str);
-            match &requirement.test {
-                Test::Exists => value.is_some(),
-                Test::Absent => value.is_none(),
-                Test::In(values) => value.is_some_and(|value| values.iter().any(|wanted| wanted == value)),
-                Test::NotIn(values) => value.is_none_or(|value| values.iter().all(|refused| refused != value)),
-            }
-        })
+    }
+}
+
+impl Requirement {
+    fn matches(&self, item: &Item) -> bool {
+        let value = item.label(&self.key);
+        match &self.test {
+            Test::Exists => value.is_some(),
+            Test::Absent => value.is_none(),
+            Test::In(values) => value.is_some_and(|value| values.iter().any(|wanted| wanted == value)),
+            Test::NotIn(values) => value.is_none_or(|value| values.iter().all(|refused| refused != value)),
+        }
     }
 }
 
@@ -145,6 +149,7 @@ fn field(text: &str) -> Result<FieldRequirement, Status> {
 mod tests {
     use serde_json::json;
 
+    use super::super::super::resource::Resource;
     use super::*;
 
     #[test]
@@ -153,9 +158,11 @@ mod tests {
             "metadata": {"name": "cart-1", "labels": {"app": "cart", "tier": "back"}},
             "spec": {"nodeName": "n1", "hostNetwork": true}, "status": {"phase": "Running"},
         });
+        let mut pods = Resource::new("Pod");
+        assert!(pods.push(&pod));
         let check = |query: &str, expected: bool| {
             let selector = Selector::parse(&Query::parse(query)).unwrap_or_else(|error| panic!("{query}: {error:?}"));
-            assert_eq!(selector.matches(&pod), expected, "{query}");
+            assert_eq!(selector.matches(&pods.items[0]), expected, "{query}");
         };
         check("", true);
         check("labelSelector=app%3Dcart", true);

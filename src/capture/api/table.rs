@@ -2,11 +2,11 @@
 //! <https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables>
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::super::store::{Gvr, Resource, Store, text};
+use super::super::resource::{Item, Resource};
+use super::super::store::{Gvr, Store, text};
 use super::columns;
 use super::objects::only_metadata;
 use super::path::Query;
@@ -16,12 +16,13 @@ pub(super) fn of_list(
     store: &Store,
     gvr: &Gvr,
     resource: &Resource,
-    items: &[&Arc<Value>],
+    items: &[&Item],
     metadata: &Value,
     query: &Query,
 ) -> Value {
     let include = query.get("includeObject").unwrap_or("Metadata");
-    let recorded = resource.table.as_deref().and_then(|table| recorded(table, items));
+    let table = resource.table.as_ref().and_then(|table| serde_json::from_slice(table).ok());
+    let recorded = table.as_ref().and_then(|table| recorded(table, items));
     let (columns, cells) = recorded.unwrap_or_else(|| built(store, gvr, items));
     let rows: Vec<Value> = items
         .iter()
@@ -30,8 +31,8 @@ pub(super) fn of_list(
             let mut row = json!({"cells": cells});
             match include {
                 "None" => {}
-                "Object" => row["object"] = Value::clone(item),
-                _ => row["object"] = only_metadata(item),
+                "Object" => row["object"] = item.object(),
+                _ => row["object"] = only_metadata(&item.object()),
             }
             row
         })
@@ -43,32 +44,30 @@ pub(super) fn of_list(
 }
 
 /// The recorded cells of each object; `None` when one has none, so that no row is missing.
-fn recorded(table: &Value, items: &[&Arc<Value>]) -> Option<(Value, Vec<Value>)> {
+fn recorded(table: &Value, items: &[&Item]) -> Option<(Value, Vec<Value>)> {
     let mut cells = BTreeMap::new();
     for row in table.get("rows")?.as_array()? {
         let metadata = row.pointer("/object/metadata")?;
         cells.insert((text(metadata, &["namespace"]), text(metadata, &["name"])), row.get("cells")?);
     }
-    let of_item = |item: &&Arc<Value>| {
-        let key = (text(item, &["metadata", "namespace"]), text(item, &["metadata", "name"]));
-        cells.get(&key).map(|cells| Value::clone(cells))
-    };
+    let of_item =
+        |item: &&Item| cells.get(&(item.namespace.as_str(), item.name.as_str())).map(|cells| Value::clone(cells));
     let rows = items.iter().map(of_item).collect::<Option<Vec<_>>>()?;
     Some((table.get("columnDefinitions")?.clone(), rows))
 }
 
-fn built(store: &Store, gvr: &Gvr, items: &[&Arc<Value>]) -> (Value, Vec<Value>) {
+fn built(store: &Store, gvr: &Gvr, items: &[&Item]) -> (Value, Vec<Value>) {
     let Some(usual) = columns::usual(gvr) else { return defined(store, gvr, items) };
     let columns = usual.columns.iter().map(|(name, priority)| {
         let format = if *name == "Name" { "name" } else { "" };
         json!({"name": name, "type": "string", "format": format, "priority": priority, "description": ""})
     });
-    let rows = items.iter().map(|item| Value::Array((usual.cells)(store, item)));
+    let rows = items.iter().map(|item| Value::Array((usual.cells)(store, &item.object())));
     (columns.collect(), rows.collect())
 }
 
 /// Name, what the definition adds, and age.
-fn defined(store: &Store, gvr: &Gvr, items: &[&Arc<Value>]) -> (Value, Vec<Value>) {
+fn defined(store: &Store, gvr: &Gvr, items: &[&Item]) -> (Value, Vec<Value>) {
     let extra = printer_columns(store, gvr);
     let mut columns =
         vec![json!({"name": "Name", "type": "string", "format": "name", "priority": 0, "description": ""})];
@@ -81,11 +80,12 @@ fn defined(store: &Store, gvr: &Gvr, items: &[&Arc<Value>]) -> (Value, Vec<Value
     if !has_age {
         columns.push(json!({"name": "Age", "type": "string", "format": "", "priority": 0, "description": ""}));
     }
-    let row = |item: &&Arc<Value>| {
-        let mut cells = vec![json!(text(item, &["metadata", "name"]))];
-        cells.extend(extra.iter().map(|column| column.cell(store, item)));
+    let row = |item: &&Item| {
+        let object = item.object();
+        let mut cells = vec![json!(item.name)];
+        cells.extend(extra.iter().map(|column| column.cell(store, &object)));
         if !has_age {
-            cells.push(age(store, text(item, &["metadata", "creationTimestamp"])));
+            cells.push(age(store, text(&object, &["metadata", "creationTimestamp"])));
         }
         Value::Array(cells)
     };
@@ -119,7 +119,8 @@ impl Column {
 fn printer_columns(store: &Store, gvr: &Gvr) -> Vec<Column> {
     let definitions = store.resources.get(&Gvr::new("apiextensions.k8s.io", "v1", "customresourcedefinitions"));
     let name = format!("{}.{}", gvr.plural, gvr.group);
-    let versions = definitions.and_then(|definitions| definitions.find("", &name)?.pointer("/spec/versions"));
+    let definition = definitions.and_then(|definitions| definitions.find("", &name)).map(Item::object);
+    let versions = definition.as_ref().and_then(|definition| definition.pointer("/spec/versions"));
     let mut versions = versions.and_then(Value::as_array).into_iter().flatten();
     let version = versions.find(|version| text(version, &["name"]) == gvr.version);
     let columns = version.and_then(|version| version.get("additionalPrinterColumns")).and_then(Value::as_array);

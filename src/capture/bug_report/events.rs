@@ -4,7 +4,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::super::store::{Gvr, Resource, Store};
+use super::super::resource::Resource;
+use super::super::store::{Gvr, Store};
 
 pub(super) fn add(store: &mut Store) {
     let gvr = Gvr::new("", "v1", "events");
@@ -19,7 +20,7 @@ pub(super) fn add(store: &mut Store) {
     let mut resource = Resource::new("Event");
     for line in lines.filter(|line| !line.trim().is_empty()) {
         if let Some(event) = event(store, &columns, line, recorded_at) {
-            resource.push(event);
+            resource.push(&event);
         }
     }
     store.resources.insert(gvr, resource);

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::api::{has_previous, own_time};
 use super::collect::Objects;
-use super::store::{Gvr, Kind, LogFile, LogPart, Resource, Store, text};
+use super::resource::Resource;
+use super::store::{Gvr, Kind, LogFile, LogPart, Store};
 use super::tree::FileTree;
 use super::types;
 use crate::report::Skipped;
@@ -110,8 +111,8 @@ fn add_asked(store: &mut Store, asked: &[(&str, &str, &str)]) {
 /// All objects of every `CustomResourceDefinition` were asked for.
 fn add_custom(store: &mut Store) {
     let definitions = store.resources.get(&Gvr::new("apiextensions.k8s.io", "v1", "customresourcedefinitions"));
-    let definitions = definitions.map(|definitions| definitions.items.as_slice()).unwrap_or_default();
-    let mut asked: Vec<_> = definitions.iter().flat_map(|item| types::ResourceType::from_definition(item)).collect();
+    let definitions = definitions.into_iter().flat_map(Resource::objects);
+    let mut asked: Vec<_> = definitions.flat_map(|item| types::ResourceType::from_definition(&item)).collect();
     if asked.is_empty() {
         asked = types::usual_types(true).filter(|(gvr, _)| gvr.group.ends_with(".istio.io")).collect();
     }
@@ -145,11 +146,11 @@ fn find_logs(store: &mut Store) {
             ["cni", pod, "cni.log"] => {
                 let pods = store.resources.get(&Gvr::new("", "v1", "pods"));
                 let items = pods.map(|pods| pods.items.as_slice()).unwrap_or_default();
-                if let Some(found) = items.iter().find(|item| text(item, &["metadata", "name"]) == pod) {
+                if let Some(found) = items.iter().find(|item| item.name == pod) {
+                    let object = found.object();
                     let container =
-                        found.pointer("/spec/containers/0/name").and_then(Value::as_str).unwrap_or("install-cni");
-                    let namespace = text(found, &["metadata", "namespace"]).to_owned();
-                    logs.push((namespace, pod.to_owned(), container.to_owned(), path.to_owned()));
+                        object.pointer("/spec/containers/0/name").and_then(Value::as_str).unwrap_or("install-cni");
+                    logs.push((found.namespace.clone(), pod.to_owned(), container.to_owned(), path.to_owned()));
                 }
             }
             _ => {}
@@ -188,8 +189,8 @@ fn say_what_is_missing(store: &mut Store) {
     }
     let pods = store.resources.get(&Gvr::new("", "v1", "pods"));
     for pod in pods.map(|pods| pods.items.as_slice()).unwrap_or_default() {
-        let (namespace, name) = (text(pod, &["metadata", "namespace"]), text(pod, &["metadata", "name"]));
-        if text(pod, &["metadata", "labels", "app"]) == "istiod" && !store.has_port(namespace, name, 15014) {
+        let (namespace, name) = (&pod.namespace, &pod.name);
+        if pod.label("app") == Some("istiod") && !store.has_port(namespace, name, 15014) {
             let why = "istioctl bug-report writes none of an istiod's pages when one of them fails";
             skipped.push(Skipped::new(format!("debug pages of istiod {namespace}/{name}"), why));
         }
