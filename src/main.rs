@@ -12,7 +12,7 @@ use meshtriage::{
 };
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// How long open requests may take after the signal to stop.
 const GRACE: Duration = Duration::from_secs(20);

@@ -65,19 +65,32 @@ pub struct TableColumn {
 pub struct TableRow {
     /// Texts and numbers, as the server gives them.
     pub cells: Vec<Value>,
-    /// Metadata of the object of this row.
-    #[serde(default)]
-    #[schema(value_type = Object)]
-    pub object: Value,
+    /// Which object this row is of.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub object: TableObject,
+}
+
+/// Of a row's metadata, no more than the name is kept: annotations may be most of a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct TableObject {
+    pub metadata: TableMetadata,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct TableMetadata {
+    pub namespace: Option<String>,
+    pub name: Option<String>,
 }
 
 impl TableRow {
     pub fn namespace(&self) -> Option<&str> {
-        self.object.pointer("/metadata/namespace").and_then(Value::as_str)
+        self.object.metadata.namespace.as_deref()
     }
 
     pub fn name(&self) -> Option<&str> {
-        self.object.pointer("/metadata/name").and_then(Value::as_str)
+        self.object.metadata.name.as_deref()
     }
 }
 

@@ -63,7 +63,7 @@ pub struct CustomResourcesData {
     pub table: PrintedTable,
     pub objects: Vec<CustomResourceStatus>,
     #[serde(skip)]
-    manifests: Vec<Value>,
+    manifests: Vec<Object>,
     #[serde(skip)]
     namespaced: bool,
 }
@@ -157,7 +157,7 @@ impl Step for CustomResources {
             namespaces: namespaces(&scope),
             table,
             objects: objects.iter().take(MAX_OBJECTS).map(|object| view(object, now)).collect(),
-            manifests: objects.into_iter().map(|object| object.value).collect(),
+            manifests: objects,
             namespaced: resource.namespaced,
         };
         Judgement { findings, skipped, commands: commands(input, &data), summary, data }

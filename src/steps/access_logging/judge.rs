@@ -4,12 +4,9 @@ use super::{AccessLogsData, Evidence, LoggingCounts, MeshWorkload, PROBLEMS, Wor
 use crate::{
     analyzers::Options,
     detectors::{self, detect},
-    envoy::{
-        access_loggers::{AccessLogger, AccessLoggers, access_loggers},
-        config_dump::ConfigDump,
-    },
+    envoy::access_loggers::{AccessLogger, AccessLoggers},
     mesh::{AccessLogging, End, Kind, LogSinkKind, Mesh, Workload},
-    report::{Code, Finding, Severity, Skipped, Subject},
+    report::{Code, Finding, Severity, Subject},
     steps::{Judgement, counted},
 };
 
@@ -23,15 +20,11 @@ static NOT_AS_CONFIGURED: Code = Code {
 };
 
 pub(super) fn judge(evidence: Evidence) -> Judgement<AccessLogsData> {
-    let Evidence { mesh, workloads, pages, mut skipped } = evidence;
+    let Evidence { mesh, workloads, mut loggers, mut skipped } = evidence;
     let mut shown = Vec::new();
     for workload in &workloads {
-        let page = workload.ready_pod.as_ref().and_then(|pod| pages.get(&format!("{}/{pod}", workload.namespace)));
-        let listeners = page.and_then(|page| page.as_ref().ok()).and_then(|page| {
-            let read = ConfigDump::parse(page).and_then(|dump| access_loggers(&dump));
-            let what = || format!("listeners of {}/{}", workload.namespace, workload.name);
-            read.map_err(|error| skipped.push(Skipped::new(what(), error.to_string()))).ok()
-        });
+        let pod = workload.ready_pod.as_ref().map(|pod| format!("{}/{pod}", workload.namespace));
+        let listeners = pod.and_then(|pod| loggers.remove(&pod));
         shown.extend(logging(&mesh, workload, listeners));
     }
     let mut findings: Vec<Finding> = shown.iter().filter_map(not_as_configured).collect();

@@ -21,7 +21,11 @@ use super::{
 use crate::{
     cluster::{Cluster, Error, pod_http::Place, read},
     detectors,
-    envoy::{access_loggers::AccessLoggers, proxy_config},
+    envoy::{
+        access_loggers::{AccessLoggers, access_loggers},
+        config_dump::ConfigDump,
+        proxy_config,
+    },
     mesh::{AccessLogging, Kind, KindSet, Mesh, Perspective},
     report::{Code, Read, Skipped},
 };
@@ -114,7 +118,8 @@ pub struct Evidence {
     mesh: Mesh,
     workloads: Vec<MeshWorkload>,
     /// The listeners by `namespace/pod`.
-    pages: BTreeMap<String, Read<Bytes>>,
+    /// By pod, as `namespace/name`; a pod that could not be read is not there, but skipped.
+    loggers: BTreeMap<String, AccessLoggers>,
     skipped: Vec<Skipped>,
 }
 
@@ -155,7 +160,7 @@ impl Step for AccessLogs {
         let perspective = Perspective { compatible: false, revision: input.revision.clone() };
         let mesh = cluster.whole_mesh(kinds).await?.build().seen_from(perspective);
         let workloads = mesh_pod::workloads(&mesh, &input.namespace, input.revision.as_deref());
-        let mut evidence = Evidence { mesh, workloads, pages: BTreeMap::new(), skipped: Vec::new() };
+        let mut evidence = Evidence { mesh, workloads, loggers: BTreeMap::new(), skipped: Vec::new() };
         if !input.without_listeners {
             evidence.ask(cluster, input.proxies.unwrap_or(PROXIES) as usize).await?;
         }
@@ -177,21 +182,27 @@ impl Evidence {
         }
         let path = format!("/{}", proxy_config::Kind::Listener.page());
         let path = path.as_str();
-        let pages: Vec<_> = stream::iter(ready.into_iter().take(most))
+        let mut pages = stream::iter(ready.into_iter().take(most))
             .map(|place| async move {
                 let pod = format!("{}/{}", place.namespace, place.pod);
                 (pod, cluster.port_at(place).page(path).await)
             })
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await;
-        for (place, page) in pages {
-            let page = read(page)?;
-            if let Err(skipped) = &page {
-                self.skipped.push(skipped.clone());
-            }
-            self.pages.insert(place, page);
+            .buffer_unordered(AT_ONCE);
+        // One page after the other, as each may be large.
+        while let Some((pod, page)) = pages.next().await {
+            self.add(pod, read(page)?);
         }
         Ok(())
+    }
+
+    fn add(&mut self, pod: String, page: Read<Bytes>) {
+        let found = page.and_then(|page| {
+            let found = ConfigDump::parse(&page).and_then(|dump| access_loggers(&dump));
+            found.map_err(|error| Skipped::new(format!("listeners of {pod}"), error.to_string()))
+        });
+        match found {
+            Ok(found) => drop(self.loggers.insert(pod, found)),
+            Err(skipped) => self.skipped.push(skipped),
+        }
     }
 }

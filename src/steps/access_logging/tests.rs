@@ -48,8 +48,11 @@ fn evidence(config: &str, page: Option<Bytes>) -> Evidence {
     builder.add_files(&[("mesh.yaml", MESH)]);
     let mesh = builder.build();
     let workloads = mesh_pod::workloads(&mesh, &[], None);
-    let pages = page.into_iter().map(|page| ("shop/cart-1".to_owned(), Ok(page))).collect();
-    Evidence { mesh, workloads, pages, skipped: Vec::new() }
+    let mut evidence = Evidence { mesh, workloads, loggers: BTreeMap::new(), skipped: Vec::new() };
+    if let Some(page) = page {
+        evidence.add("shop/cart-1".to_owned(), Ok(page));
+    }
+    evidence
 }
 
 fn not_as_configured(judgement: &Judgement<AccessLogsData>) -> Option<&str> {

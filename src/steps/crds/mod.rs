@@ -77,7 +77,7 @@ pub struct CrdsData {
     #[serde(skip)]
     table: PrintedTable,
     #[serde(skip)]
-    manifests: Vec<Value>,
+    manifests: Vec<Object>,
 }
 
 /// One custom resource definition.
@@ -230,7 +230,7 @@ impl Step for Crds {
             crds: shown.iter().map(|crd| view(crd, &objects, now)).collect(),
             missing,
             table: only(table, &shown),
-            manifests: shown.iter().map(|crd| crd.value.clone()).collect(),
+            manifests: shown.into_iter().cloned().collect(),
         };
         let summary = format!("{} of {} custom resource definitions", data.crds.len(), crds.len());
         let filter = input.filter.as_deref().unwrap_or("istio");

@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 
 use futures::FutureExt as _;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use view::{IstiodPod, IstiodRevision};
@@ -21,7 +20,7 @@ use super::{
     input::check,
     resource_status::{
         family::Family,
-        gather::{around, family, list, scope},
+        gather::{around, family, list_whole, scope},
         judge::Judge,
         manifests_yaml, namespaces,
         object::Object,
@@ -68,7 +67,7 @@ pub struct IstiodPodsData {
     pub revisions: Vec<IstiodRevision>,
     pub pods: Vec<IstiodPod>,
     #[serde(skip)]
-    manifests: Vec<Value>,
+    manifests: Vec<Object>,
 }
 
 /// What was read.
@@ -118,7 +117,7 @@ impl Step for IstiodPods {
     async fn gather(cluster: &Cluster, input: &IstiodPodsInput) -> Result<IstiodPodsEvidence, Error> {
         let scope = scope(cluster, &input.namespace, input.all_namespaces).await?;
         let selector = input.selector.as_deref().or_else(|| input.all_namespaces.then_some(ISTIOD));
-        let listed = list(cluster, &Resource::pods(), &scope, selector).await?;
+        let listed = list_whole(cluster, &Resource::pods(), &scope, selector).await?;
         let (mut pods, mut skipped) = (listed.items, listed.skipped);
         let mut only = None;
         if input.revision.is_some() {
@@ -164,7 +163,7 @@ impl Step for IstiodPods {
             namespaces: namespaces(&scope),
             revisions,
             pods: pods.iter().map(|pod| IstiodPod::of(pod, &family)).collect(),
-            manifests: pods.into_iter().map(|pod| pod.value).collect(),
+            manifests: pods,
         };
         Judgement { commands: commands(input, &data), findings, skipped, summary, data }
     }

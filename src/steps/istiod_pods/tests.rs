@@ -1,5 +1,7 @@
 //! Judges the pods of revisions written here.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::*;
@@ -17,7 +19,7 @@ fn istiod(name: &str, node: &str, image: &str, ready: bool) -> Object {
 }
 
 fn in_namespace(mut object: Object, namespace: &str) -> Object {
-    object.value["metadata"]["namespace"] = json!(namespace);
+    Arc::make_mut(&mut object.value)["metadata"]["namespace"] = json!(namespace);
     object
 }
 
@@ -90,10 +92,10 @@ fn images_are_compared_with_each_other_with_the_revision_and_with_the_registry()
 #[test]
 fn other_pods_of_the_add_ons_namespace_are_worth_knowing() {
     let mut other = istiod("own-app", "n1", IMAGE, true);
-    other.value["metadata"]["labels"] = json!({"app": "mine"});
+    Arc::make_mut(&mut other.value)["metadata"]["labels"] = json!({"app": "mine"});
     let agent = {
         let mut agent = other.clone();
-        agent.value["metadata"]["name"] = json!("azure-service-mesh-istio-cni-addon-node-x");
+        Arc::make_mut(&mut agent.value)["metadata"]["name"] = json!("azure-service-mesh-istio-cni-addon-node-x");
         agent
     };
     let pods = vec![istiod("a", "n1", IMAGE, true), istiod("b", "n2", IMAGE, true), agent];

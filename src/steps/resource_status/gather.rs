@@ -11,7 +11,7 @@ use super::{
     ResourceStatusInput, events,
     family::{Family, LogKey, LogTail},
     judge::{wants_log, webhook_service},
-    object::Object,
+    object::{Object, OneOfMany, typed, without_managed_fields},
     table::PrintedTable,
 };
 use crate::{
@@ -116,9 +116,26 @@ async fn find(
     Err(missing)
 }
 
-/// The objects of a type, with the kind that their list does not repeat. Boxed, since the compiler cannot see that the
-/// plain future may move between threads once it is part of a stream.
+/// The objects of a type, with the kind that their list does not repeat; of pods, what is judged of many. Boxed, since the
+/// compiler cannot see that the plain future may move between threads once it is part of a stream.
 pub(in crate::steps) fn list<'a>(
+    cluster: &'a Cluster,
+    resource: &'a Resource,
+    scope: &'a Scope,
+    selector: Option<&'a str>,
+) -> BoxFuture<'a, Result<Listed<Object>, cluster::Error>> {
+    if !resource.group.is_empty() || resource.kind != "Pod" {
+        return list_whole(cluster, resource, scope, selector);
+    }
+    async move {
+        let listed: Listed<OneOfMany> = cluster.list(resource, scope, selector).await?;
+        Ok(Listed { items: listed.items.into_iter().map(Object::of_pod).collect(), skipped: listed.skipped })
+    }
+    .boxed()
+}
+
+/// The same with every field of pods, for lists of a few.
+pub(in crate::steps) fn list_whole<'a>(
     cluster: &'a Cluster,
     resource: &'a Resource,
     scope: &'a Scope,
@@ -165,10 +182,8 @@ fn object(resource: &Resource, mut value: Value) -> Object {
             *annotations = Value::Null;
         }
     }
-    if let Some(fields) = value.as_object_mut() {
-        fields.insert("kind".to_owned(), Value::from(resource.kind.as_str()));
-        fields.insert("apiVersion".to_owned(), Value::from(resource.api_version()));
-    }
+    without_managed_fields(&mut value);
+    typed(&mut value, &resource.kind, &resource.api_version());
     Object::new(&resource.kind, value)
 }
 

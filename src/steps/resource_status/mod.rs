@@ -15,7 +15,6 @@ mod tests;
 pub(in crate::steps) mod view;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 pub(in crate::steps) use events::ObjectEvent;
@@ -30,6 +29,7 @@ use crate::{
     report::{Finding, Format, Skipped, Subject, yaml},
 };
 use judge::Judge;
+use object::Object;
 
 /// Status of any resource, as `kubectl get` and `kubectl describe` show it.
 pub struct ResourceStatus;
@@ -76,7 +76,7 @@ pub struct ResourceStatusData {
     pub table: PrintedTable,
     pub objects: Vec<ObjectStatus>,
     #[serde(skip)]
-    pub(super) manifests: Vec<Value>,
+    pub(super) manifests: Vec<Object>,
     #[serde(skip)]
     pub(super) namespaced: bool,
 }
@@ -153,7 +153,7 @@ impl Step for ResourceStatus {
             also: also.iter().map(Resource::qualified).collect(),
             table,
             objects: shown,
-            manifests: objects.into_iter().map(|object| object.value).collect(),
+            manifests: objects,
             namespaced: resource.namespaced,
         };
         let count = data.table.rows.len();
@@ -247,21 +247,14 @@ pub(super) fn place(scope: &Scope, namespaced: bool) -> String {
 }
 
 /// Objects as `kubectl get --output yaml` writes them: one alone, or a list.
-pub(super) fn manifests_yaml(manifests: &[Value], one: bool) -> String {
-    let clean = |manifest: &Value| {
-        let mut manifest = manifest.clone();
-        if let Some(metadata) = manifest.pointer_mut("/metadata").and_then(Value::as_object_mut) {
-            metadata.remove("managedFields");
-        }
-        manifest
-    };
-    match manifests {
-        [only] if one => yaml::to_string(&clean(only)),
+pub(super) fn manifests_yaml(objects: &[Object], one: bool) -> String {
+    match objects {
+        [only] if one => yaml::to_string(&only.manifest()),
         several => yaml::to_string(&serde_json::json!({
             "apiVersion": "v1",
             "kind": "List",
             "metadata": {"resourceVersion": ""},
-            "items": several.iter().map(clean).collect::<Vec<_>>(),
+            "items": several.iter().map(Object::manifest).collect::<Vec<_>>(),
         })),
     }
 }
