@@ -16,7 +16,8 @@ use k8s_openapi::api::core::v1::Pod;
 use meshtriage::cluster::Istiod;
 use meshtriage::envoy::config_dump::ConfigDump;
 use meshtriage::envoy::proxy_config::{Filter, Kind, rows_of};
-use meshtriage::report::Format;
+use meshtriage::redact::redact_json;
+use meshtriage::report::{Data, Format};
 use meshtriage::steps::{ProxyStatusInput, ProxyStatusStep, Step as _, proxy_status::Evidence};
 
 const BYTES: usize = 100_000_000;
@@ -81,7 +82,9 @@ fn status(pages: &[(Istiod, Bytes)], pods: &[Pod], part: Part) -> usize {
         return judgement.findings.len();
     }
     let text = ProxyStatusStep::print(&input, &judgement.data, Format::Text).expect("a table");
-    text.len() + serde_json::to_value(&judgement.data).expect("JSON").as_object().map_or(0, serde_json::Map::len)
+    let data = Data::of(&judgement.data);
+    assert!(redact_json(data.text()).is_none());
+    text.len() + serde_json::to_string_pretty(&data).expect("JSON").len()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -33,6 +33,16 @@ pub fn redact_value(value: &mut Value) -> u64 {
     }
 }
 
+/// JSON without its secrets; `None` when it has none, as most have, which is found without reading it into a tree.
+pub fn redact_json(text: &str) -> Option<Value> {
+    // A letter that is written as its number could hide a word.
+    if !text.contains("\\u") && !HINTS.is_match(text) {
+        return None;
+    }
+    let mut value = serde_json::from_str(text).ok()?;
+    (redact_value(&mut value) > 0).then_some(value)
+}
+
 /// Replaces the data of a Secret, but for certificates, and every secret in the rest of it.
 pub fn redact_secret(secret: &mut Value) -> u64 {
     let mut count = 0;
@@ -140,48 +150,42 @@ fn is_secret_source(name: &str) -> bool {
 }
 
 /// Fields whose whole value is a secret, whatever it looks like.
+const SECRET_FIELDS: [&str; 16] = [
+    "password",
+    "passwd",
+    "client_secret",
+    "clientsecret",
+    "access_token",
+    "accesstoken",
+    "refresh_token",
+    "refreshtoken",
+    "id_token",
+    "idtoken",
+    "api_key",
+    "apikey",
+    "private_key_pem",
+    "secret_key",
+    "secretkey",
+    "bearertoken",
+];
+
+const SECRET_HEADERS: [&str; 6] =
+    ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"];
+
+/// The usual endings of environment variables that hold one.
+const SECRET_VARIABLES: [&str; 9] =
+    ["PASSWORD", "PASSWD", "_TOKEN", "_SECRET", "API_KEY", "ACCESS_KEY", "PRIVATE_KEY", "SECRET_KEY", "CREDENTIALS"];
+
 fn is_secret_field(name: &str) -> bool {
-    const NAMES: [&str; 16] = [
-        "password",
-        "passwd",
-        "client_secret",
-        "clientsecret",
-        "access_token",
-        "accesstoken",
-        "refresh_token",
-        "refreshtoken",
-        "id_token",
-        "idtoken",
-        "api_key",
-        "apikey",
-        "private_key_pem",
-        "secret_key",
-        "secretkey",
-        "bearertoken",
-    ];
-    is_secret_header(name) || NAMES.iter().any(|secret| name.eq_ignore_ascii_case(secret))
+    is_secret_header(name) || SECRET_FIELDS.iter().any(|secret| name.eq_ignore_ascii_case(secret))
 }
 
 fn is_secret_header(name: &str) -> bool {
-    const NAMES: [&str; 6] =
-        ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"];
-    NAMES.iter().any(|secret| name.eq_ignore_ascii_case(secret))
+    SECRET_HEADERS.iter().any(|secret| name.eq_ignore_ascii_case(secret))
 }
 
-/// Environment variables by the usual endings of their names.
 fn is_secret_variable(name: &str) -> bool {
-    const ENDINGS: [&str; 9] = [
-        "PASSWORD",
-        "PASSWD",
-        "_TOKEN",
-        "_SECRET",
-        "API_KEY",
-        "ACCESS_KEY",
-        "PRIVATE_KEY",
-        "SECRET_KEY",
-        "CREDENTIALS",
-    ];
-    ENDINGS.iter().any(|ending| name.ends_with(ending))
+    SECRET_VARIABLES.iter().any(|ending| name.ends_with(ending))
 }
 
 /// A pattern, and the words without which it cannot match.
@@ -249,11 +253,52 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             (&found[2] != REDACTED).then(|| format!("{}{REDACTED}", &found[1]))
         }),
         rule(
-            &["password", "passwd", "secret", "token", "api_key", "apikey"],
+            &[
+                "password",
+                "passwd",
+                "client_secret",
+                "clientsecret",
+                "access_token",
+                "accesstoken",
+                "refresh_token",
+                "refreshtoken",
+                "id_token",
+                "idtoken",
+                "api_key",
+                "apikey",
+            ],
             r#"(?i)(\\?"(?:password|passwd|client_?secret|access_?token|refresh_?token|id_?token|api_?key)\\?"\s*:\s*\\?")([^"\\]+)"#,
             |found| (&found[2] != REDACTED).then(|| format!("{}{REDACTED}", &found[1])),
         ),
     ]
+});
+
+/// Words, one of which stands in every document that [`redact_value`] changes: those of the rules for texts, and parts of
+/// the names by which it knows a field, a header, a variable, or a Secret.
+static HINTS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let of_names = [
+        "\"secret",
+        "_secret\"",
+        "secret_key",
+        "secretkey",
+        "clientsecret",
+        "tokensecret",
+        "_token\"",
+        "accesstoken",
+        "refreshtoken",
+        "idtoken",
+        "bearertoken",
+        "passw",
+        "private_key",
+        "privatekey",
+        "access_key",
+        "credentials\"",
+        "authorization",
+        "cookie",
+        "last-applied",
+    ];
+    let words = RULES.iter().flat_map(|rule| rule.words).copied().chain(of_names);
+    AhoCorasick::builder().ascii_case_insensitive(true).build(words).expect("a few short words make a small automaton")
 });
 
 /// The words of all rules, and to which rule each belongs.
@@ -370,6 +415,32 @@ mod tests {
         assert_eq!(others["env"][1]["value"], "/bin");
         assert_eq!(others["tls"]["certificate_chain"]["inline_bytes"], "Y2VydA==");
         assert_eq!(redact_value(&mut others), 0, "what is redacted stays as it is");
+    }
+
+    #[test]
+    fn a_document_with_a_secret_is_never_taken_for_one_without() {
+        let mut documents = vec![
+            json!({"kind": "Secret", "apiVersion": "v1", "data": {"a": "Yg=="}}),
+            json!({"kind": "SecretList", "items": [{"data": {"a": "Yg=="}}]}),
+            json!({"a": "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJrdWJlIn0.c2lnbmF0dXJl"}),
+            json!({"a": BASE64.encode("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n")}),
+            json!({"a": "https://bob:hunter2@db.example"}),
+            json!({LAST_APPLIED: "{\"env\":[{\"name\":\"A_TOKEN\",\"value\":\"b\"}]}"}),
+        ];
+        let sources = ["private_key", "privateKey", "password", "secret", "token_secret", "tokenSecret", "hmac_secret"];
+        documents.extend(sources.map(|name| json!({name: {"inline_string": "a"}})));
+        documents.extend(SECRET_FIELDS.iter().chain(&SECRET_HEADERS).map(|name| json!({*name: "a"})));
+        documents.extend(SECRET_HEADERS.iter().map(|name| json!({"header": name, "value": "a"})));
+        documents.extend(SECRET_VARIABLES.iter().map(|ending| json!({"name": format!("A{ending}"), "value": "a"})));
+        for document in documents {
+            let mut redacted = document.clone();
+            assert!(redact_value(&mut redacted) > 0, "{document}");
+            assert_eq!(redact_json(&document.to_string()), Some(redacted), "{document}");
+        }
+        assert_eq!(redact_json(r#"{"pass\u0077ord":"hunter2"}"#), Some(json!({"password": REDACTED})));
+        assert_eq!(redact_json(r#"{"proxy":"cart-1.shop","type":"envoy.transport_sockets.tls.v3.Secret"}"#), None);
+        let plain = r#"{"type":"envoy.transport_sockets.tls.v3.Secret","token_count":1}"#;
+        assert!(!HINTS.is_match(plain), "names of types are no secrets");
     }
 
     #[test]

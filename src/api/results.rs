@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     history::{Run, RunHeader, capture_of},
-    report::{Completeness, Format, Progress, State, Verdict},
+    report::{Completeness, Data, Format, Progress, State, Verdict},
     runs::{Answer, Answered, RunLinks, RunSummary, render},
     steps::{self, Invalid},
 };
@@ -196,7 +196,7 @@ fn answered(run: Run) -> ApiResult<Answered> {
         findings: Vec::new(),
         skipped: Vec::new(),
         commands: Vec::new(),
-        data: Value::Null,
+        data: Data::of(&()),
     };
     Ok(Answered { answer, printed: None })
 }

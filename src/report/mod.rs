@@ -4,6 +4,7 @@
 //! (the API, the renderers, the history) reads them. Nothing here does I/O.
 
 pub mod columns;
+mod data;
 mod finding;
 mod fingerprint;
 mod format;
@@ -14,6 +15,7 @@ mod verdict;
 pub mod words;
 pub mod yaml;
 
+pub use data::Data;
 pub use finding::{Code, Evidence, Finding, Owner, Severity, Subject};
 pub use fingerprint::fingerprint;
 pub use format::Format;

@@ -25,7 +25,7 @@ use crate::{
     cluster,
     history::{self, Run, RunHeader, capture_of},
     redact,
-    report::{Completeness, Counts, Finding, Format, State, Verdict, fingerprint, junit, sarif, words},
+    report::{Completeness, Counts, Data, Finding, Format, State, Verdict, fingerprint, junit, sarif, words},
     steps::{Invalid, Outcome, Prepared},
 };
 
@@ -66,7 +66,7 @@ pub enum Error {
 /// An answer, and what the command itself would print.
 #[derive(Debug)]
 pub struct Answered {
-    pub answer: Answer<Value>,
+    pub answer: Answer<Data>,
     pub printed: Option<String>,
 }
 
@@ -164,7 +164,9 @@ impl Carried {
     /// Puts an outcome into the envelope: sorted, fingerprinted, and with secrets taken out.
     pub fn answer(&self, cluster_id: &str, clock: Clock, outcome: Outcome) -> Answered {
         let Outcome { mut data, mut findings, skipped, commands, summary, printed } = outcome;
-        redact::redact_value(&mut data);
+        if let Some(redacted) = redact::redact_json(data.text()) {
+            data = Data::of(&redacted);
+        }
         for finding in &mut findings {
             redact_finding(finding);
             finding.fingerprint = fingerprint(cluster_id, finding);
@@ -197,7 +199,7 @@ impl Carried {
         (clock.now().as_millisecond() - self.started_at.as_millisecond()).max(0)
     }
 
-    fn record(&self, app: &App, place: &Place, prepared: &dyn Prepared, trail: &Trail, answer: &Answer<Value>) -> Run {
+    fn record(&self, app: &App, place: &Place, prepared: &dyn Prepared, trail: &Trail, answer: &Answer<Data>) -> Run {
         let mut header = self.blank(app, place, prepared, trail);
         header.state = State::Succeeded;
         header.verdict = Some(answer.run.verdict);
@@ -246,15 +248,25 @@ impl Carried {
 }
 
 /// The answer as it is kept.
-fn stored(answer: &Answer<Value>) -> String {
-    let text = |value: &Value| serde_json::to_string(value).expect("an answer is JSON");
-    let mut whole = json!(answer);
-    let all = text(&whole);
-    if all.len() <= MAX_STORED_BYTES {
-        return all;
+fn stored(answer: &Answer<Data>) -> String {
+    let text = |answer: &Answer<Data>| serde_json::to_string(answer).expect("an answer is JSON");
+    if answer.data.text().len() <= MAX_STORED_BYTES {
+        let all = text(answer);
+        if all.len() <= MAX_STORED_BYTES {
+            return all;
+        }
     }
-    whole["data"] = json!({ "omitted": format!("larger than {MAX_STORED_BYTES} bytes") });
-    text(&whole)
+    let omitted = json!({ "omitted": format!("larger than {MAX_STORED_BYTES} bytes") });
+    let Answer { run, summary, counts, findings, skipped, commands, data: _ } = answer;
+    text(&Answer {
+        run: run.clone(),
+        summary: summary.clone(),
+        counts: *counts,
+        findings: findings.clone(),
+        skipped: skipped.clone(),
+        commands: commands.clone(),
+        data: Data::of(&omitted),
+    })
 }
 
 /// Writes an answer in a format.

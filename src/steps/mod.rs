@@ -80,7 +80,7 @@ pub use version::{BuildInfo, IstiodBuild, MeshVersions, ProxyBuild, Version, Ver
 
 use crate::{
     cluster::{self, Cluster},
-    report::{Code, Finding, Format, Skipped},
+    report::{self, Code, Finding, Format, Skipped},
 };
 
 /// Every step there is, in the guide's order.
@@ -197,7 +197,7 @@ pub trait Prepared: Send + Sync {
 /// What a step gave, without its types.
 #[derive(Debug)]
 pub struct Outcome {
-    pub data: Value,
+    pub data: report::Data,
     pub findings: Vec<Finding>,
     pub skipped: Vec<Skipped>,
     pub commands: Vec<String>,
@@ -245,9 +245,8 @@ impl<S: Step> Prepared for Ready<S> {
             let judged = tokio::task::spawn_blocking(move || {
                 let judgement = S::judge(&input, evidence);
                 let printed = S::print(&input, &judgement.data, format);
-                let data = serde_json::to_value(&judgement.data).expect("data are JSON");
                 Outcome {
-                    data,
+                    data: report::Data::of(&judgement.data),
                     findings: judgement.findings,
                     skipped: judgement.skipped,
                     commands: judgement.commands,

@@ -89,7 +89,7 @@ pub async fn run(args: &config::Run) -> anyhow::Result<ExitCode> {
     if !analyze {
         return Ok(ExitCode::SUCCESS);
     }
-    let data = &answered.answer.data;
+    let data = answered.answer.data.value();
     let flag = |name: &str| data.get(name).and_then(Value::as_bool).unwrap_or(false);
     let (failing, unparsed) = (flag("failing"), flag("unparsed"));
     remark(args, &answered.answer.findings, format, failing, unparsed);

@@ -6,11 +6,12 @@ use std::{collections::BTreeMap, fs, path::Path};
 use meshtriage::{
     cluster::Cluster,
     report::{Finding, Format, Severity},
-    steps::{ColouredCell, IstioctlOutput, MeshVersions, Outcome, coloured_table},
+    steps::{ColouredCell, IstioctlOutput, MeshVersions, coloured_table},
 };
 use serde_json::{Value, json};
 
 use crate::support::{
+    Outcome,
     app::{TestApp, open, recording},
     checklist::{Call, call, line},
     shared,

@@ -13,13 +13,14 @@ use meshtriage::{
     envoy::comparison,
     report::{Finding, Format, Severity},
     steps::{
-        Inputs, Outcome,
+        Inputs,
         proxy_status::{self, DocumentFormat, ProxyStatus, ProxyStatusColumns, SyncStatus, TypeStatus},
     },
 };
 use serde_json::{Value, json};
 
 use crate::support::{
+    Outcome,
     app::TestApp,
     checklist::{Call, call, line, proxies},
     say, shared,

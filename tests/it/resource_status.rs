@@ -5,15 +5,19 @@ use std::fs;
 
 use meshtriage::{
     report::{Finding, Format, Severity},
-    steps::{self, Inputs, Outcome},
+    steps::{self, Inputs},
 };
 
-use crate::support::{app::recording, shared};
+use crate::support::{Outcome, app::recording, shared};
 
 async fn run(recorded: &str, step: &str, inputs: &[(&str, &str)], format: Format) -> Outcome {
     let pairs = inputs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let prepared = steps::find(step).unwrap().prepare(Inputs::Pairs(pairs)).unwrap_or_else(|e| panic!("{e:?}"));
-    prepared.execute(&recording(recorded), format).await.unwrap_or_else(|error| panic!("{step} {inputs:?}: {error}"))
+    prepared
+        .execute(&recording(recorded), format)
+        .await
+        .unwrap_or_else(|error| panic!("{step} {inputs:?}: {error}"))
+        .into()
 }
 
 const RECORDINGS: [&str; 3] = ["healthy", "broken", "upstream"];

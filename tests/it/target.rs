@@ -36,8 +36,9 @@ async fn found(cluster: &Cluster, namespace: &str, target: &str) -> Result<Strin
     let step = steps::find("istioctl.check-inject").unwrap();
     let prepared = step.prepare(Inputs::Pairs(inputs)).map_err(|invalid| format!("{invalid:?}"))?;
     let outcome = prepared.execute(cluster, Format::Json).await.map_err(|error| error.to_string())?;
+    let data = outcome.data.value();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    Ok(format!("{}/{}", text(&outcome.data["namespace"]), text(&outcome.data["targets"][0]["name"])))
+    Ok(format!("{}/{}", text(&data["namespace"]), text(&data["targets"][0]["name"])))
 }
 
 /// The case's objects, with the namespaces, the selector and the labels that upstream's mock leaves out.

@@ -16,7 +16,7 @@ use crate::{
     capture::{self, Budgets, Layout, WriteOptions},
     cluster::Cluster,
     history::Artifact,
-    report::Progress,
+    report::{Data, Progress},
     steps::{
         BugReport, BugReportArchive, BugReportData, BugReportInput, Judgement, Outcome, ReportLayout, Step as _,
         Wanted, WeighedLog, counted,
@@ -77,14 +77,8 @@ pub async fn make(
     data.logs = written.logs.into_iter().map(|(importance, file)| WeighedLog { file, importance }).collect();
     data.steps = checked.steps;
     let summary = summary(&data, written.files);
-    let outcome = Outcome {
-        data: serde_json::to_value(&data).expect("data are JSON"),
-        findings: checked.findings,
-        skipped,
-        commands,
-        summary,
-        printed: None,
-    };
+    let outcome =
+        Outcome { data: Data::of(&data), findings: checked.findings, skipped, commands, summary, printed: None };
     Ok((outcome, archive))
 }
 

@@ -17,7 +17,7 @@ pub(super) async fn files(cluster: &Cluster) -> Vec<(String, String)> {
         files.push(("analyze/allNamespaces/allNamespaces".to_owned(), text));
     }
     if let Some(outcome) = outcome(cluster, "istioctl.version").await {
-        files.push(("versions".to_owned(), versions(&outcome.data)));
+        files.push(("versions".to_owned(), versions(&outcome.data.value())));
     }
     files
 }

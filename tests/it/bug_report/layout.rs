@@ -140,7 +140,7 @@ async fn our_reader_answers_from_what_we_write_in_it() {
     let cluster = capture.cluster("written".to_owned(), "written".to_owned(), meshtriage::cluster::Settings::default());
     let live = recording("broken");
     for step in ["istioctl.analyze", "kubectl.istiod-logs", "kubectl.istiod-pods", "istioctl.proxy-status"] {
-        let of = |outcome: meshtriage::steps::Outcome| {
+        let of = |outcome: crate::support::Outcome| {
             outcome.findings.into_iter().map(|finding| finding.code.into_owned()).collect::<BTreeSet<_>>()
         };
         let call_of = Call::new(step, &[]);

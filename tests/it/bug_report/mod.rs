@@ -14,7 +14,7 @@ fn files(path: &Path) -> BTreeMap<String, Vec<u8>> {
     unpacked(std::fs::File::open(path).unwrap())
 }
 
-fn unpacked(archive: impl std::io::Read) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn unpacked(archive: impl std::io::Read) -> BTreeMap<String, Vec<u8>> {
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(archive));
     let read = |entry: std::io::Result<tar::Entry<'_, _>>| {
         let mut entry = entry.unwrap();

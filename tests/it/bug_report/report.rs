@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use http::{Method, Request, StatusCode};
 use meshtriage::{
     auth::Identify,
@@ -10,7 +10,6 @@ use meshtriage::{
 };
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use tower::ServiceExt as _;
 
 use super::unpacked;
 use crate::support::{
@@ -44,9 +43,7 @@ async fn download(
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let response = app.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-    let (parts, body) = response.into_parts();
-    (parts, to_bytes(body, usize::MAX).await.unwrap().to_vec())
+    app.download(request.body(Body::empty()).unwrap()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

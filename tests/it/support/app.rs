@@ -119,10 +119,14 @@ impl TestApp {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answered {
+        let (parts, bytes) = self.download(request).await;
+        Answered { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes).unwrap() }
+    }
+
+    /// What may be no text.
+    pub(crate) async fn download(&self, request: Request<Body>) -> (http::response::Parts, Vec<u8>) {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
-        Answered { status: parts.status, headers: parts.headers, text }
+        (parts, to_bytes(body, usize::MAX).await.unwrap().to_vec())
     }
 }

@@ -6,8 +6,10 @@ use k8s_openapi::api::core::v1::Pod;
 use meshtriage::{
     cluster::{Cluster, Resource, Scope},
     report::{Finding, Format, words},
-    steps::{self, Inputs, Outcome},
+    steps::{self, Inputs},
 };
+
+use super::Outcome;
 
 /// One step with its inputs.
 #[derive(Debug, Clone)]
@@ -33,7 +35,7 @@ pub(crate) async fn call(cluster: &Cluster, call: &Call, format: Format) -> Outc
     let step = steps::find(call.step).unwrap_or_else(|| panic!("no step {}", call.step));
     let prepared =
         step.prepare(Inputs::Pairs(call.inputs.clone())).unwrap_or_else(|e| panic!("{}: {e:?}", call.words()));
-    prepared.execute(cluster, format).await.unwrap_or_else(|e| panic!("{}: {e}", call.words()))
+    prepared.execute(cluster, format).await.unwrap_or_else(|e| panic!("{}: {e}", call.words())).into()
 }
 
 /// Every call that the checklist makes over this cluster.

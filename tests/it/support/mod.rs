@@ -5,6 +5,9 @@ pub(crate) mod archives;
 pub(crate) mod checklist;
 pub(crate) mod fake;
 pub(crate) mod lab;
+mod outcome;
+
+pub(crate) use outcome::Outcome;
 
 use std::path::PathBuf;
 
