@@ -2,6 +2,7 @@
 //! the servers; without them these tests fail.
 
 mod access;
+mod bug_report;
 mod deploy;
 mod discovery;
 mod identity;
