@@ -2,8 +2,8 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
-use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::manifest::{FORMAT, Manifest, PATH};
-use super::resource::Resource;
+use super::resource::{Json, Resource};
 use super::store::{Gvr, Kind, LogFile, LogPart, Store, text};
 use super::tree::FileTree;
 use super::types::{self, ResourceType};
@@ -114,15 +114,16 @@ type Document<T> = (String, Result<T, String>);
 fn documents<T: Send>(
     store: &mut Store,
     folder: &str,
-    read: impl Fn(&str, &Bytes) -> Result<T, String> + Sync,
+    read: impl Fn(&str, &Arc<Path>, &[u8]) -> Result<T, String> + Sync,
 ) -> Vec<Document<T>> {
     let paths =
         store.tree.below(folder).filter_map(|path| path.strip_suffix(".json")).map(|path| &path[folder.len()..]);
     let paths = paths.map(str::to_owned).collect::<Vec<_>>();
     // The list of pods alone may be most of a recording.
     let contents = share_out(&paths, |path| {
-        let content = store.tree.document(&format!("{folder}{path}.json"))?;
-        read(path, &content.into())
+        let file = format!("{folder}{path}.json");
+        let content = store.tree.document(&file)?;
+        read(path, &store.tree.place(&file).into(), &content)
     });
     let documents = std::iter::zip(paths, contents).collect::<Vec<_>>();
     for (path, content) in &documents {
@@ -138,7 +139,7 @@ fn parse<'a, T: Deserialize<'a>>(content: &'a [u8]) -> Result<T, String> {
 }
 
 fn read_discovery(store: &mut Store) {
-    for (path, content) in documents(store, DISCOVERY, |_, content| parse::<Value>(content)) {
+    for (path, content) in documents(store, DISCOVERY, |_, _, content| parse::<Value>(content)) {
         let Ok(document) = content else { continue };
         if let Some(entries) = document.get("resources").and_then(Value::as_array) {
             for (plural, found) in entries.iter().filter_map(ResourceType::from_discovery) {
@@ -176,7 +177,7 @@ struct List {
     skipped: Vec<Skipped>,
 }
 
-fn read_list(path: &str, content: &Bytes) -> Result<List, String> {
+fn read_list(path: &str, file: &Arc<Path>, content: &[u8]) -> Result<List, String> {
     #[derive(Deserialize)]
     struct Written<'a> {
         kind: Option<String>,
@@ -202,7 +203,12 @@ fn read_list(path: &str, content: &Bytes) -> Result<List, String> {
         if resource.kind.is_empty() {
             text(&object, &["kind"]).clone_into(&mut resource.kind);
         }
-        if !resource.push_recorded(&object, || content.slice_ref(item.get().as_bytes())) {
+        let json = || Json::InFile {
+            file: Arc::clone(file),
+            start: (item.get().as_ptr().addr() - content.as_ptr().addr()) as u64,
+            length: item.get().len(),
+        };
+        if !resource.push_recorded(&object, json) {
             let name = format!("{path} {}", text(&object, &["metadata", "name"]));
             skipped.push(Skipped::new(name, "damaged: it has no name, or is there twice"));
         }
@@ -211,7 +217,9 @@ fn read_list(path: &str, content: &Bytes) -> Result<List, String> {
 }
 
 fn read_tables(store: &mut Store) {
-    let whole = |_: &str, content: &Bytes| parse::<&RawValue>(content).map(|_| content.clone());
+    let whole = |_: &str, file: &Arc<Path>, content: &[u8]| {
+        parse::<&RawValue>(content).map(|_| Json::InFile { file: Arc::clone(file), start: 0, length: content.len() })
+    };
     for (path, content) in documents(store, TABLES, whole) {
         let (Some(gvr), Ok(table)) = (Gvr::from_path(&path), content) else { continue };
         if let Some(resource) = store.resources.get_mut(&gvr) {

@@ -74,7 +74,7 @@ impl Capture {
         self.store.tree.total_bytes()
     }
 
-    /// Bytes of the documents that it keeps in memory, where they take several times as much.
+    /// Bytes of the documents that it has read, some of which it keeps in memory, where they take several times as much.
     pub fn documents_bytes(&self) -> u64 {
         self.store.tree.documents_bytes()
     }

@@ -1,7 +1,12 @@
-//! Recorded objects of one kind. They stay the JSON that they were recorded as, since a tree of values takes several
-//! times the memory, and most requests want the text anyway.
+//! Recorded objects of one kind. They stay the JSON that they were recorded as, in the file where it lies: a tree of values
+//! takes several times the memory, and most requests want the text anyway.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -16,7 +21,7 @@ pub(super) struct Resource {
     pub(super) items: Vec<Item>,
     by_name: BTreeMap<(String, String), usize>,
     /// The API server's own answer as a `Table`, for all namespaces.
-    pub(super) table: Option<Bytes>,
+    pub(super) table: Option<Json>,
     pub(super) version_of_list: String,
     /// The newest time in the past of the recording that an object tells.
     pub(super) newest: Option<Timestamp>,
@@ -27,8 +32,38 @@ pub(super) struct Resource {
 pub(super) struct Item {
     pub(super) namespace: String,
     pub(super) name: String,
-    pub(super) labels: Box<[(String, String)]>,
-    pub(super) json: Bytes,
+    labels: Box<[(String, String)]>,
+    json: Json,
+}
+
+/// Where the JSON of an object is.
+#[derive(Debug, Clone)]
+pub(super) enum Json {
+    Held(Bytes),
+    /// In a file, which belongs to the recording and does not change.
+    InFile {
+        file: Arc<Path>,
+        start: u64,
+        length: usize,
+    },
+}
+
+impl Json {
+    /// Reads it. Whoever reads one after the other keeps the file open with `open`.
+    pub(super) fn read(&self, open: &mut Option<(Arc<Path>, File)>) -> io::Result<Bytes> {
+        let (file, start, length) = match self {
+            Self::Held(json) => return Ok(json.clone()),
+            Self::InFile { file, start, length } => (file, *start, *length),
+        };
+        let opened = match open.take().filter(|(path, _)| Arc::ptr_eq(path, file)) {
+            Some((_, opened)) => opened,
+            None => File::open(file)?,
+        };
+        let mut json = vec![0; length];
+        opened.read_exact_at(&mut json, start)?;
+        *open = Some((Arc::clone(file), opened));
+        Ok(json.into())
+    }
 }
 
 impl Resource {
@@ -38,11 +73,11 @@ impl Resource {
 
     /// Adds an object; false when one of that name is already there or it has no name.
     pub(super) fn push(&mut self, object: &Value) -> bool {
-        self.push_recorded(object, || object.to_string().into())
+        self.push_recorded(object, || Json::Held(object.to_string().into()))
     }
 
-    /// The same where its JSON is already at hand.
-    pub(super) fn push_recorded(&mut self, object: &Value, json: impl FnOnce() -> Bytes) -> bool {
+    /// The same where its JSON lies somewhere already.
+    pub(super) fn push_recorded(&mut self, object: &Value, json: impl FnOnce() -> Json) -> bool {
         let namespace = text(object, &["metadata", "namespace"]);
         let name = text(object, &["metadata", "name"]);
         let key = (namespace.to_owned(), name.to_owned());
@@ -66,16 +101,20 @@ impl Resource {
         self.by_name.get(&(namespace.to_owned(), name.to_owned())).map(|index| &self.items[*index])
     }
 
-    /// The objects, read one after the other.
+    /// The objects, read one after the other; those that cannot be read are left out.
     pub(super) fn objects(&self) -> impl Iterator<Item = Value> {
-        self.items.iter().map(Item::object)
+        self.items.iter().filter_map(|item| item.object().ok())
     }
 }
 
 impl Item {
-    /// The object. Its JSON was read once before, so that it is well formed.
-    pub(super) fn object(&self) -> Value {
-        serde_json::from_slice(&self.json).unwrap_or_default()
+    pub(super) fn json(&self) -> &Json {
+        &self.json
+    }
+
+    /// The object. It was read once before, so that this fails only when its file is gone or was changed.
+    pub(super) fn object(&self) -> io::Result<Value> {
+        Ok(serde_json::from_slice(&self.json.read(&mut None)?)?)
     }
 
     pub(super) fn label(&self, key: &str) -> Option<&str> {

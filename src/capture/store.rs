@@ -1,5 +1,5 @@
-//! What a recording holds, in memory and immutable: lists of objects with an index, discovery, tables, and where logs
-//! and pages lie on disk.
+//! What a recording holds, immutable: indexes of its objects, discovery, and where lists, tables, logs and pages lie on
+//! disk.
 
 use std::collections::BTreeMap;
 
@@ -135,8 +135,9 @@ impl Store {
     }
 
     /// A pod, if pods were recorded and it is one of them.
-    pub(super) fn pod(&self, namespace: &str, name: &str) -> Option<Value> {
-        self.resources.get(&Gvr::new("", "v1", "pods"))?.find(namespace, name).map(Item::object)
+    pub(super) fn pod(&self, namespace: &str, name: &str) -> std::io::Result<Option<Value>> {
+        let pods = self.resources.get(&Gvr::new("", "v1", "pods"));
+        pods.and_then(|pods| pods.find(namespace, name)).map(Item::object).transpose()
     }
 
     /// What follows from the objects alone, once they are all there.
@@ -145,7 +146,7 @@ impl Store {
         let kube_system = namespaces.and_then(|namespaces| namespaces.find("", "kube-system"));
         if self.cluster_id.is_none() {
             self.cluster_id = kube_system
-                .map(|namespace| text(&namespace.object(), &["metadata", "uid"]).to_owned())
+                .and_then(|namespace| Some(text(&namespace.object().ok()?, &["metadata", "uid"]).to_owned()))
                 .filter(|id| !id.is_empty());
         }
         // istioctl's logs have no times of the kubelet, and its reader has found out already.

@@ -164,6 +164,11 @@ impl FileTree {
         self.files.remove(path);
     }
 
+    /// Where it is on disk.
+    pub(super) fn place(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
     /// The whole file; an error of kind `NotFound` when it is not one of ours.
     pub(super) fn read(&self, path: &str) -> io::Result<Vec<u8>> {
         let mut reader = self.reader(path)?;
@@ -202,7 +207,7 @@ impl FileTree {
     /// The file as a stream, never longer than it was when the recording was opened.
     pub(super) fn reader(&self, path: &str) -> io::Result<io::Take<File>> {
         let size = *self.files.get(path).ok_or(io::ErrorKind::NotFound)?;
-        Ok(File::open(self.root.join(path))?.take(size))
+        Ok(File::open(self.place(path))?.take(size))
     }
 
     /// At most the first `length` bytes of the first file.
@@ -216,7 +221,7 @@ impl FileTree {
     /// At most the last `length` bytes.
     pub(super) fn read_end(&self, path: &str, length: u64) -> io::Result<Vec<u8>> {
         let size = *self.files.get(path).ok_or(io::ErrorKind::NotFound)?;
-        let mut file = File::open(self.root.join(path))?;
+        let mut file = File::open(self.place(path))?;
         file.seek(SeekFrom::Start(size.saturating_sub(length)))?;
         let mut content = Vec::new();
         file.take(length).read_to_end(&mut content)?;

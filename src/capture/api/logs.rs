@@ -37,7 +37,7 @@ pub(super) async fn log(store: Arc<Store>, namespace: String, pod: String, query
 
 fn read(store: &Store, namespace: &str, pod: &str, query: &Query) -> Result<Vec<u8>, Status> {
     let pods = Gvr::new("", "v1", "pods");
-    let object = store.pod(namespace, pod);
+    let object = store.pod(namespace, pod)?;
     if object.is_none() && store.resources.contains_key(&pods) {
         return Err(Status::not_found(&pods, pod));
     }

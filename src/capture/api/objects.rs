@@ -1,5 +1,7 @@
 //! Lists, single objects and watches, whole, as metadata only, or as a `Table`.
 
+use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use futures::StreamExt;
 use http::header;
 use serde_json::{Map, Value, json};
 
-use super::super::resource::{Item, Resource};
+use super::super::resource::{Item, Json, Resource};
 use super::super::store::{Gvr, Lookup, NOT_RECORDED, Store, text};
 use super::path::Query;
 use super::selector::Selector;
@@ -57,20 +59,21 @@ pub(super) fn collection(
 ) -> Result<Response, Status> {
     let resource = recorded(store, gvr)?;
     let selector = Selector::parse(query)?;
-    let mut items: Vec<&Item> = resource
-        .items
-        .iter()
-        .filter(|item| namespace.is_none_or(|namespace| item.namespace == namespace))
-        .filter(|item| selector.matches(item))
-        .collect();
+    let mut items: Vec<&Item> = Vec::new();
+    for item in resource.items.iter().filter(|item| namespace.is_none_or(|namespace| item.namespace == namespace)) {
+        if selector.matches(item)? {
+            items.push(item);
+        }
+    }
     if query.is_set("watch") {
         return watch(gvr, resource, &items, query);
     }
     let metadata = paginate(resource, &mut items, query)?;
     match form(accept) {
-        Form::Table => Ok(answer(&table::of_list(store, gvr, resource, &items, &metadata, query))),
+        Form::Table => Ok(answer(&table::of_list(store, gvr, resource, &items, &metadata, query)?)),
         Form::Metadata => {
-            let items = items.iter().map(|item| only_metadata(&item.object())).collect::<Vec<_>>();
+            let items = items.iter().map(|item| Ok(only_metadata(&item.object()?)));
+            let items = items.collect::<std::io::Result<Vec<_>>>()?;
             let version = "meta.k8s.io/v1";
             Ok(answer(&json!({
                 "kind": "PartialObjectMetadataList", "apiVersion": version, "metadata": metadata, "items": items,
@@ -87,33 +90,39 @@ fn whole_list(gvr: &Gvr, resource: &Resource, items: &[&Item], metadata: &Value)
         json!(format!("{}List", resource.kind)),
         json!(gvr.api_version())
     );
-    let mut pieces = vec![Bytes::from(start)];
+    let mut pieces = vec![Json::Held(start.into())];
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
-            pieces.push(Bytes::from_static(b","));
+            pieces.push(Json::Held(Bytes::from_static(b",")));
         }
-        pieces.push(item.json.clone());
+        pieces.push(item.json().clone());
     }
-    pieces.push(Bytes::from_static(b"]}"));
-    let blocks = Blocks(pieces.into_iter()).map(Ok::<_, std::convert::Infallible>);
+    pieces.push(Json::Held(Bytes::from_static(b"]}")));
+    let blocks = Blocks { pieces: pieces.into_iter(), open: None };
     ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(futures::stream::iter(blocks))).into_response()
 }
 
 /// Joins small pieces, as each block costs a write of its own.
-struct Blocks(std::vec::IntoIter<Bytes>);
+struct Blocks {
+    pieces: std::vec::IntoIter<Json>,
+    open: Option<(Arc<Path>, File)>,
+}
 
 impl Iterator for Blocks {
-    type Item = Bytes;
+    type Item = std::io::Result<Bytes>;
 
-    fn next(&mut self) -> Option<Bytes> {
+    fn next(&mut self) -> Option<Self::Item> {
         const BLOCK: usize = 64 << 10;
         let mut block = Vec::new();
         while block.len() < BLOCK
-            && let Some(piece) = self.0.next()
+            && let Some(piece) = self.pieces.next()
         {
-            block.extend_from_slice(&piece);
+            match piece.read(&mut self.open) {
+                Ok(json) => block.extend_from_slice(&json),
+                Err(error) => return Some(Err(error)),
+            }
         }
-        (!block.is_empty()).then(|| block.into())
+        (!block.is_empty()).then(|| Ok(block.into()))
     }
 }
 
@@ -155,11 +164,11 @@ pub(super) fn object(
     })?;
     match form(accept) {
         Form::Table => {
-            let metadata = json!({"resourceVersion": text(&item.object(), &["metadata", "resourceVersion"])});
-            Ok(answer(&table::of_list(store, gvr, resource, &[item], &metadata, query)))
+            let metadata = json!({"resourceVersion": text(&item.object()?, &["metadata", "resourceVersion"])});
+            Ok(answer(&table::of_list(store, gvr, resource, &[item], &metadata, query)?))
         }
-        Form::Metadata => Ok(answer(&only_metadata(&item.object()))),
-        Form::Whole => Ok(answer(&typed(gvr, &resource.kind, &item.object()))),
+        Form::Metadata => Ok(answer(&only_metadata(&item.object()?))),
+        Form::Whole => Ok(answer(&typed(gvr, &resource.kind, &item.object()?))),
     }
 }
 
@@ -186,7 +195,7 @@ fn watch(gvr: &Gvr, resource: &Resource, items: &[&Item], query: &Query) -> Resu
     let mut events = Vec::new();
     if initial || from_start {
         for item in items {
-            events.push(event("ADDED", &typed(gvr, &resource.kind, &item.object())));
+            events.push(event("ADDED", &typed(gvr, &resource.kind, &item.object()?)));
         }
     }
     if initial {

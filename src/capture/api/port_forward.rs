@@ -48,7 +48,7 @@ pub(super) async fn forward(
     if !store.resources.contains_key(&pods) {
         return Err(Status::not_recorded(NOT_RECORDED));
     }
-    let object = store.pod(&namespace, &pod).ok_or_else(|| Status::not_found(&pods, &pod))?;
+    let object = store.pod(&namespace, &pod)?.ok_or_else(|| Status::not_found(&pods, &pod))?;
     if super::logs::is_unscheduled(&object) {
         return Err(Status::bad_request(format!("pod {pod} does not have a host assigned")));
     }
@@ -153,7 +153,7 @@ async fn take(inputs: &mut BTreeMap<u8, WriteHalf<DuplexStream>>, data: &[u8]) {
 /// Why nothing answers on this port. Where the containers run, the port may have answered in the cluster, so that only
 /// the recording lacks it.
 fn refusal(pod: &Pod, port: u16) -> Option<String> {
-    let object = pod.store.pod(&pod.namespace, &pod.name)?;
+    let object = pod.store.pod(&pod.namespace, &pod.name).ok()??;
     let running = text(&object, &["status", "phase"]) == "Running";
     if running && pod.store.has_port(&pod.namespace, &pod.name, port) {
         return None;

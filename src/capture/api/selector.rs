@@ -1,6 +1,8 @@
 //! Label and field selectors.
 //! <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#api>
 
+use std::io;
+
 use serde_json::Value;
 
 use super::super::resource::Item;
@@ -46,16 +48,16 @@ impl Selector {
         })
     }
 
-    pub(super) fn matches(&self, item: &Item) -> bool {
-        self.labels.iter().all(|requirement| requirement.matches(item)) && self.fields_match(item)
-    }
-
-    fn fields_match(&self, item: &Item) -> bool {
+    pub(super) fn matches(&self, item: &Item) -> io::Result<bool> {
         // Every page of a large list asks this about every object.
-        self.fields.is_empty() || {
-            let object = item.object();
-            self.fields.iter().all(|field| field.matches(&object))
+        if !self.labels.iter().all(|requirement| requirement.matches(item)) {
+            return Ok(false);
         }
+        if self.fields.is_empty() {
+            return Ok(true);
+        }
+        let object = item.object()?;
+        Ok(self.fields.iter().all(|field| field.matches(&object)))
     }
 }
 
@@ -162,7 +164,7 @@ mod tests {
         assert!(pods.push(&pod));
         let check = |query: &str, expected: bool| {
             let selector = Selector::parse(&Query::parse(query)).unwrap_or_else(|error| panic!("{query}: {error:?}"));
-            assert_eq!(selector.matches(&pods.items[0]), expected, "{query}");
+            assert_eq!(selector.matches(&pods.items[0]).ok(), Some(expected), "{query}");
         };
         check("", true);
         check("labelSelector=app%3Dcart", true);

@@ -45,6 +45,13 @@ impl Status {
     }
 }
 
+/// The recording's files are gone or were changed.
+impl From<std::io::Error> for Status {
+    fn from(error: std::io::Error) -> Self {
+        Self::internal(format!("cannot read the recording: {error}"))
+    }
+}
+
 impl IntoResponse for Status {
     fn into_response(self) -> Response {
         let body = json!({

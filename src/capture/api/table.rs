@@ -2,6 +2,7 @@
 //! <https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables>
 
 use std::collections::BTreeMap;
+use std::io;
 
 use serde_json::{Value, json};
 
@@ -19,28 +20,56 @@ pub(super) fn of_list(
     items: &[&Item],
     metadata: &Value,
     query: &Query,
-) -> Value {
+) -> io::Result<Value> {
     let include = query.get("includeObject").unwrap_or("Metadata");
-    let table = resource.table.as_ref().and_then(|table| serde_json::from_slice(table).ok());
-    let recorded = table.as_ref().and_then(|table| recorded(table, items));
-    let (columns, cells) = recorded.unwrap_or_else(|| built(store, gvr, items));
-    let rows: Vec<Value> = items
-        .iter()
-        .zip(cells)
-        .map(|(item, cells)| {
-            let mut row = json!({"cells": cells});
-            match include {
-                "None" => {}
-                "Object" => row["object"] = item.object(),
-                _ => row["object"] = only_metadata(&item.object()),
-            }
-            row
-        })
-        .collect();
-    json!({
+    let table: Option<Value> = match &resource.table {
+        Some(table) => serde_json::from_slice(&table.read(&mut None)?)?,
+        None => None,
+    };
+    let (definitions, mut cells) = match table.as_ref().and_then(|table| recorded(table, items)) {
+        Some((definitions, cells)) => (definitions, Cells::Recorded(cells.into_iter())),
+        None => built(store, gvr),
+    };
+    let mut rows = Vec::with_capacity(items.len());
+    for item in items {
+        let object = item.object()?;
+        let mut row = json!({"cells": cells.next(store, &object)});
+        match include {
+            "None" => {}
+            "Object" => row["object"] = object,
+            _ => row["object"] = only_metadata(&object),
+        }
+        rows.push(row);
+    }
+    Ok(json!({
         "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
-        "columnDefinitions": columns, "rows": rows,
-    })
+        "columnDefinitions": definitions, "rows": rows,
+    }))
+}
+
+/// Where the cells of rows come from.
+enum Cells {
+    Recorded(std::vec::IntoIter<Value>),
+    Usual(columns::Usual),
+    /// Name, what the definition adds, and age where it adds none.
+    Defined(Vec<Column>),
+}
+
+impl Cells {
+    fn next(&mut self, store: &Store, object: &Value) -> Value {
+        match self {
+            Self::Recorded(cells) => cells.next().unwrap_or_default(),
+            Self::Usual(usual) => Value::Array((usual.cells)(store, object)),
+            Self::Defined(extra) => {
+                let mut cells = vec![json!(text(object, &["metadata", "name"]))];
+                cells.extend(extra.iter().map(|column| column.cell(store, object)));
+                if !has_age(extra) {
+                    cells.push(age(store, text(object, &["metadata", "creationTimestamp"])));
+                }
+                Value::Array(cells)
+            }
+        }
+    }
 }
 
 /// The recorded cells of each object; `None` when one has none, so that no row is missing.
@@ -56,40 +85,26 @@ fn recorded(table: &Value, items: &[&Item]) -> Option<(Value, Vec<Value>)> {
     Some((table.get("columnDefinitions")?.clone(), rows))
 }
 
-fn built(store: &Store, gvr: &Gvr, items: &[&Item]) -> (Value, Vec<Value>) {
-    let Some(usual) = columns::usual(gvr) else { return defined(store, gvr, items) };
-    let columns = usual.columns.iter().map(|(name, priority)| {
-        let format = if *name == "Name" { "name" } else { "" };
-        json!({"name": name, "type": "string", "format": format, "priority": priority, "description": ""})
-    });
-    let rows = items.iter().map(|item| Value::Array((usual.cells)(store, &item.object())));
-    (columns.collect(), rows.collect())
+fn built(store: &Store, gvr: &Gvr) -> (Value, Cells) {
+    let definition = |name: &str, kind: &str, priority: i64| {
+        let format = if name == "Name" { "name" } else { "" };
+        json!({"name": name, "type": kind, "format": format, "priority": priority, "description": ""})
+    };
+    if let Some(usual) = columns::usual(gvr) {
+        let definitions = usual.columns.iter().map(|(name, priority)| definition(name, "string", *priority));
+        return (definitions.collect(), Cells::Usual(usual));
+    }
+    let extra = printer_columns(store, gvr);
+    let mut definitions = vec![definition("Name", "string", 0)];
+    definitions.extend(extra.iter().map(|column| definition(&column.name, &column.kind, column.priority)));
+    if !has_age(&extra) {
+        definitions.push(definition("Age", "string", 0));
+    }
+    (Value::Array(definitions), Cells::Defined(extra))
 }
 
-/// Name, what the definition adds, and age.
-fn defined(store: &Store, gvr: &Gvr, items: &[&Item]) -> (Value, Vec<Value>) {
-    let extra = printer_columns(store, gvr);
-    let mut columns =
-        vec![json!({"name": "Name", "type": "string", "format": "name", "priority": 0, "description": ""})];
-    for column in &extra {
-        columns.push(json!({
-            "name": column.name, "type": column.kind, "format": "", "priority": column.priority, "description": "",
-        }));
-    }
-    let has_age = extra.iter().any(|column| column.name == "Age");
-    if !has_age {
-        columns.push(json!({"name": "Age", "type": "string", "format": "", "priority": 0, "description": ""}));
-    }
-    let row = |item: &&Item| {
-        let object = item.object();
-        let mut cells = vec![json!(item.name)];
-        cells.extend(extra.iter().map(|column| column.cell(store, &object)));
-        if !has_age {
-            cells.push(age(store, text(&object, &["metadata", "creationTimestamp"])));
-        }
-        Value::Array(cells)
-    };
-    (Value::Array(columns), items.iter().map(row).collect())
+fn has_age(columns: &[Column]) -> bool {
+    columns.iter().any(|column| column.name == "Age")
 }
 
 /// A column that a `CustomResourceDefinition` adds.
@@ -119,7 +134,7 @@ impl Column {
 fn printer_columns(store: &Store, gvr: &Gvr) -> Vec<Column> {
     let definitions = store.resources.get(&Gvr::new("apiextensions.k8s.io", "v1", "customresourcedefinitions"));
     let name = format!("{}.{}", gvr.plural, gvr.group);
-    let definition = definitions.and_then(|definitions| definitions.find("", &name)).map(Item::object);
+    let definition = definitions.and_then(|definitions| definitions.find("", &name)?.object().ok());
     let versions = definition.as_ref().and_then(|definition| definition.pointer("/spec/versions"));
     let mut versions = versions.and_then(Value::as_array).into_iter().flatten();
     let version = versions.find(|version| text(version, &["name"]) == gvr.version);

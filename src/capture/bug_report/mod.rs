@@ -147,7 +147,7 @@ fn find_logs(store: &mut Store) {
                 let pods = store.resources.get(&Gvr::new("", "v1", "pods"));
                 let items = pods.map(|pods| pods.items.as_slice()).unwrap_or_default();
                 if let Some(found) = items.iter().find(|item| item.name == pod) {
-                    let object = found.object();
+                    let object = found.object().unwrap_or_default();
                     let container =
                         object.pointer("/spec/containers/0/name").and_then(Value::as_str).unwrap_or("install-cni");
                     logs.push((found.namespace.clone(), pod.to_owned(), container.to_owned(), path.to_owned()));
