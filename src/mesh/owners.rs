@@ -42,7 +42,9 @@ pub fn one_of_each<'m>(pods: impl IntoIterator<Item = &'m Object>) -> Vec<&'m Ob
     pods.into_iter().filter(|pod| !is_finished(pod)).filter(is_new).collect()
 }
 
-/// What owns a pod: the Deployment behind a `ReplicaSet`, any other controller itself, or the pod.
+/// What owns a pod: the Deployment behind a `ReplicaSet`, told by the `ReplicaSet`'s name without the hash that the pod
+/// carries as a label (<https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#pod-template-hash-label>), any
+/// other controller itself, or the pod.
 pub fn owner(pod: &Object) -> Owner<'_> {
     let Some(owner) = controller(pod) else { return Owner { kind: "Pod", name: pod.name() } };
     let (kind, name) = (owner.get("kind").text(), owner.get("name").text());

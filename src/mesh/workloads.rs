@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::kind::Kind;
 use super::object::Object;
+use super::owners::owner;
 use super::services::is_finished;
 use super::snapshot::Mesh;
 
@@ -57,20 +58,11 @@ impl Mesh {
     }
 }
 
-/// Kind and name of a pod's workload. A Deployment is told by the `ReplicaSet`'s name without the hash that the pod carries
-/// as a label (<https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#pod-template-hash-label>).
+/// What owns a pod, where that is of a kind that the mesh holds.
 fn owner_of(pod: &Object) -> Option<(Kind, &str)> {
-    let mut owners = pod.metadata().get("ownerReferences").items();
-    let owner = owners.find(|owner| owner.get("controller").truth())?;
-    let name = owner.get("name").text();
-    let deployment = || name.strip_suffix(pod.label("pod-template-hash")?)?.strip_suffix('-');
-    Some(match owner.get("kind").text() {
-        "ReplicaSet" => (Kind::Deployment, deployment().unwrap_or(name)),
-        "StatefulSet" => (Kind::StatefulSet, name),
-        "DaemonSet" => (Kind::DaemonSet, name),
-        "Job" => (Kind::Job, name),
-        _ => return None,
-    })
+    let owner = owner(pod);
+    let kind = READS.into_iter().filter(|kind| *kind != Kind::Pod).find(|kind| kind.name() == owner.kind)?;
+    Some((kind, owner.name))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::analyzers::{Analyzer, Message, Messages, Path};
 use crate::detectors::wording::counted;
 use crate::detectors::{Certainty, Detector};
-use crate::mesh::{Kind, Mesh, Object, Workload, host, imported_namespaces, imports, is_finished};
+use crate::mesh::{Kind, Mesh, Object, Workload, host, is_finished, sidecars};
 use crate::report::{Code, Severity};
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -76,12 +76,12 @@ impl<'m> Entry<'m> {
         self.scopes.iter().any(|scope| *scope == "*" || *scope == namespace)
     }
 
-    /// The names that are resolved where a `Sidecar` limits what is known.
-    fn names_imported(&self, sidecar: &Object, home: &str) -> usize {
+    /// The names that are resolved where the `egress.hosts` of a `Sidecar` limit what is known.
+    fn names_imported(&self, egress: &[&str], home: &str) -> usize {
         if !self.is_visible(home) {
             return 0;
         }
-        let is_imported = |host: &&&str| imports(sidecar, home, self.object.namespace(), host);
+        let is_imported = |host: &&&str| sidecars::imports(egress.iter().copied(), home, self.object.namespace(), host);
         self.names * self.hosts.iter().filter(is_imported).count()
     }
 
@@ -108,12 +108,13 @@ fn lookups(mesh: &Mesh, entries: &[Entry<'_>], proxies: &BTreeMap<Scope<'_>, usi
             *unlimited.entry(home).or_default() += count;
             continue;
         };
-        let seen: Vec<usize> = match imported_namespaces(sidecar, home) {
+        let egress = sidecars::egress_hosts(sidecar);
+        let seen: Vec<usize> = match sidecars::imported_namespaces(egress.iter().copied(), home) {
             None => (0..entries.len()).collect(),
             Some(names) => names.iter().filter_map(|name| by_namespace.get(name)).flatten().copied().collect(),
         };
         for index in seen {
-            lookups[index] += count * entries[index].names_imported(sidecar, home);
+            lookups[index] += count * entries[index].names_imported(&egress, home);
         }
     }
     let all_unlimited = unlimited.values().sum();

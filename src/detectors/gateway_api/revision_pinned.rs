@@ -26,7 +26,7 @@ static GWA0012: Code = Code {
 };
 
 fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
-    let revisions: BTreeSet<&str> = mesh.istiods().map(|(revision, _)| revision).collect();
+    let revisions: BTreeSet<&str> = mesh.istiods().map(|found| found.revision).collect();
     let tags = mesh.tags();
     let newest = mesh.newest_revision().filter(|_| mesh.is_aks() && revisions.len() > 1);
     // Nothing is known of a control plane that runs elsewhere.

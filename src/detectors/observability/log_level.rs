@@ -30,7 +30,7 @@ const ANNOTATIONS: [&str; 3] =
 const ARGUMENT: &str = "--log_output_level";
 
 fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
-    for (_, istiod) in mesh.istiods() {
+    for istiod in mesh.istiods().map(|found| found.deployment) {
         let level = Workload::of_deployment(istiod).containers().find_map(level_of);
         if let Some(level) = level.filter(|level| is_for_debugging(level)) {
             messages.report(logs_much(istiod, ARGUMENT, level));

@@ -1,9 +1,8 @@
 //! What is said about CoreDNS and about the look-ups of the mesh.
 
 use super::super::{
-    counted,
+    counted, mesh_pod,
     pod_usage::{ContainerUse, cpu_text, memory_text},
-    proxy_sample::pod_subject,
     proxy_status::age,
     target::PROXY,
 };
@@ -120,7 +119,8 @@ pub(super) fn of_use(pod: &Object, used: &ContainerUse, thresholds: &CorednsThre
         };
         if percent >= thresholds.use_percent.into() {
             let message = format!("uses {} of {name}, {percent} % of its limit of {}", text(amount), text(limit));
-            findings.push(Finding::new(&DNS0105, pod_subject(pod, CONTAINER), message).discriminator(name));
+            findings
+                .push(Finding::new(&DNS0105, mesh_pod::subject(pod).container(CONTAINER), message).discriminator(name));
         }
     }
     findings
@@ -184,5 +184,5 @@ pub(super) fn of_capture(pod: &Object, dns: &ProxyDns, thresholds: &CorednsThres
         "{} of {} look-ups that the sidecar passed on to the cluster's DNS failed",
         capture.upstream_failures, capture.upstream_requests
     );
-    Some(Finding::new(&DNS0110, pod_subject(pod, PROXY), message))
+    Some(Finding::new(&DNS0110, mesh_pod::subject(pod).container(PROXY), message))
 }

@@ -1,9 +1,9 @@
 //! Puts load, configuration, look-ups of the mesh and findings together.
 
 use super::super::{
-    Judgement, counted,
+    Judgement, counted, mesh_pod,
     pod_usage::{ContainerUse, UseSource},
-    proxy_sample::{container_status, pod_subject},
+    proxy_sample::container_status,
     told::{self, Told},
 };
 use super::{
@@ -54,7 +54,7 @@ pub(super) fn judge(input: &CorednsInput, evidence: Evidence) -> Judgement<Cored
         }
         found.extend(findings::of_use(pod, &used, &thresholds));
         if let Some(Ok(log)) = &replica.log {
-            found.extend(digest::findings(log, &pod_subject(pod, CONTAINER)));
+            found.extend(digest::findings(log, &mesh_pod::subject(pod).container(CONTAINER)));
         }
         skipped.extend(replica.log.iter().filter_map(|log| log.as_ref().err().cloned()));
         pods.push(row(pod, used, own.as_ref(), replica));

@@ -9,10 +9,7 @@ use crate::{
     },
     mesh::{Kind, Mesh, Object, REVISION, View, Workload},
     report::{Owner, Skipped, Subject},
-    steps::{
-        counted,
-        target::{self, PROXY},
-    },
+    steps::{counted, mesh_pod, target::PROXY},
 };
 
 /// Names that a skipped part counts up.
@@ -40,11 +37,12 @@ impl ProxyPod {
         let phase = pod.status().get("phase").text();
         let is_leaving = pod.metadata().get("deletionTimestamp").is_set();
         let mut conditions = pod.status().get("conditions").items();
+        let (kind, name) = mesh_pod::owner(pod);
         let ready = |condition: &View<'_>| condition.get("type").text() == "Ready";
         Self {
             namespace: pod.namespace().to_owned(),
             name: pod.name().to_owned(),
-            workload: workload_of(pod),
+            workload: Owner { kind, name },
             revision: pod.annotation(REVISION).or_else(|| pod.label(REVISION)).unwrap_or_default().to_owned(),
             is_gateway: pod.spec().get("containers").items().all(|container| container.get("name").text() == PROXY),
             is_running: phase == "Running" && !is_leaving && status.path(&["state", "running"]).is_set(),
@@ -81,24 +79,6 @@ pub(in crate::steps) fn container_status<'m>(pod: &'m Object, name: &str) -> Vie
     let init = pod.status().get("initContainerStatuses").items();
     let mut all = pod.status().get("containerStatuses").items().chain(init);
     all.find(|status| status.get("name").text() == name).unwrap_or(View::MISSING)
-}
-
-/// The workload of a pod in the mesh.
-pub(in crate::steps) fn workload_of(pod: &Object) -> Owner {
-    let mut owners = pod.metadata().get("ownerReferences").items();
-    let Some(owner) = owners.find(|owner| owner.get("controller").truth()) else {
-        return Owner { kind: "Pod".to_owned(), name: pod.name().to_owned() };
-    };
-    let (kind, name) =
-        target::workload(owner.get("kind").text(), owner.get("name").text(), pod.label("pod-template-hash"));
-    Owner { kind: kind.to_owned(), name: name.to_owned() }
-}
-
-/// A container of a pod in the mesh as the subject of a finding.
-pub(in crate::steps) fn pod_subject(pod: &Object, container: &str) -> Subject {
-    let workload = workload_of(pod);
-    let subject = Subject::namespaced("Pod", pod.namespace(), pod.name()).container(container);
-    if workload.kind == "Pod" { subject } else { subject.owned_by(workload.kind, workload.name) }
 }
 
 /// The pods with a proxy in these namespaces (none means all) and of these revisions, in the mesh's order.

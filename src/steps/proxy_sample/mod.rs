@@ -5,4 +5,4 @@ mod ask;
 mod choose;
 
 pub(super) use ask::{Answer, ask};
-pub(super) use choose::{ProxyPod, choose, container_status, pod_subject, proxies};
+pub(super) use choose::{ProxyPod, choose, container_status, proxies};

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::super::{
-    counted,
+    counted, mesh_pod,
     pod_usage::{ContainerUse, ResourceUse, UseSource, cpu_text, memory_text},
-    proxy_sample::{ProxyPod, container_status, pod_subject},
+    proxy_sample::{ProxyPod, container_status},
     proxy_status::age,
     resource_status::{codes::CONTAINER_RAN_OUT_OF_MEMORY, judge::container::memory_remedy},
 };
@@ -52,7 +52,7 @@ pub(super) fn out_of_memory(pod: &Object, container: &str, used: &ContainerUse, 
     };
     let mut evidence = Evidence::new("last run", format!("OOMKilled (exit code {})", end.get("exitCode").written()));
     evidence.last_seen = Some(finished.to_owned()).filter(|time| !time.is_empty());
-    let finding = Finding::new(&CONTAINER_RAN_OUT_OF_MEMORY, pod_subject(pod, container), message);
+    let finding = Finding::new(&CONTAINER_RAN_OUT_OF_MEMORY, mesh_pod::subject(pod).container(container), message);
     let remedy = memory_remedy(pod.label("app") == Some("istiod"), container);
     Some(finding.severity(severity).evidence(evidence).remedy(remedy))
 }

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::{
     Judgement, counted,
     istiod_logs::DISCOVERY,
+    mesh_pod,
     pod_usage::{ContainerUse, UseSource},
-    proxy_sample::{ProxyPod, pod_subject},
+    proxy_sample::ProxyPod,
     target,
     told::{self, Told},
 };
@@ -45,7 +46,7 @@ pub(super) fn judge(input: &ResourceUsageInput, evidence: Evidence) -> Judgement
         let used = ContainerUse::new(pod, DISCOVERY, &usage);
         let row = istiod_row(pod, &istiod.revision, used, page.as_deref());
         found.extend(findings::out_of_memory(pod, DISCOVERY, &row.used, mesh.taken_at()));
-        found.extend(findings::of_istiod(pod_subject(pod, DISCOVERY), &row, &thresholds));
+        found.extend(findings::of_istiod(mesh_pod::subject(pod).container(DISCOVERY), &row, &thresholds));
         skipped.extend(metrics.as_ref().err().cloned());
         istiod_rows.push(row);
     }
