@@ -10,7 +10,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::config::MeshConfig;
-use super::kind::Kind;
 use super::membership::Workload;
 use super::object::Object;
 use super::snapshot::Mesh;
@@ -74,45 +73,63 @@ pub struct AccessLogging {
 }
 
 impl Mesh {
-    /// Whether the proxy of a workload logs what it does at this end.
+    /// Whether the proxy of a workload logs what it does at this end. The providers in question are those that the nearest
+    /// Telemetry names; a block without any is about those of the block before it.
     pub fn access_logging(&self, workload: Workload<'_>, end: End) -> AccessLogging {
         let config = self.config_of(workload.namespace);
-        let policies = self.policies(Kind::Telemetry, workload);
-        let levels = [&policies.of_root, &policies.of_namespace, &policies.selecting];
-        // Of several at one level the oldest counts.
-        let telemetries: Vec<&Object> = levels.into_iter().filter_map(|level| level.first().copied()).collect();
-        let has_say = |telemetry: &&&Object| !telemetry.spec().field("accessLogging").is_empty();
-        let defaults = config.setting(&["defaultProviders", "accessLogging"]);
-        if !telemetries.iter().any(|it| has_say(&it)) && defaults.value.is_empty() {
-            return of_mesh(config);
+        let has_say = |telemetry: &&Object| !telemetry.spec().field("accessLogging").is_empty();
+        let telemetries: Vec<&Object> = self.telemetries(workload).into_iter().filter(has_say).collect();
+        let defaults = config.default_providers("accessLogging");
+        let mut chosen: BTreeMap<&str, Option<&str>> = BTreeMap::new();
+        if telemetries.is_empty() {
+            if defaults.is_empty() {
+                return of_mesh(config);
+            }
+            chosen.extend(defaults.iter().map(|provider| (*provider, None)));
         }
-        let mut set_by = defaults.from.unwrap_or("default").to_owned();
-        let mut parents: Vec<String> = defaults.value.texts().map(str::to_owned).collect();
-        let mut chosen: BTreeMap<String, Option<String>> = parents.iter().map(|name| (name.clone(), None)).collect();
-        for telemetry in telemetries.iter().filter(has_say) {
-            for block in telemetry.spec().field("accessLogging").items() {
-                let named: Vec<String> =
-                    block.get("providers").items().map(|it| it.get("name").text().to_owned()).collect();
-                if !named.is_empty() {
-                    parents = named;
-                }
-                if !covers(block, end) {
-                    continue;
-                }
-                set_by = telemetry.origin();
-                for provider in &parents {
-                    if block.get("disabled").truth() {
-                        chosen.remove(provider);
-                    } else {
-                        let filter = block.path(&["filter", "expression"]).text();
-                        chosen.insert(provider.clone(), Some(filter.to_owned()).filter(|it| !it.is_empty()));
-                    }
+        let mut named =
+            telemetries.iter().rev().map(|telemetry| blocks(telemetry).flat_map(providers).collect::<Vec<_>>());
+        let nearest = named.find(|names| !names.is_empty());
+        let in_question = nearest.unwrap_or_else(|| defaults.clone());
+        let mut set_by = config.setting(&["defaultProviders", "accessLogging"]).from.unwrap_or("default").to_owned();
+        let mut before = defaults;
+        for (telemetry, block) in telemetries.iter().flat_map(|it| blocks(it).map(move |block| (*it, block))) {
+            let own = providers(block);
+            if !own.is_empty() {
+                before = own;
+            }
+            if !covers(block, end) {
+                continue;
+            }
+            set_by = telemetry.origin();
+            for provider in before.iter().filter(|provider| in_question.contains(provider)) {
+                if block.get("disabled").truth() {
+                    chosen.remove(provider);
+                } else {
+                    let filter = block.path(&["filter", "expression"]).text();
+                    chosen.insert(provider, Some(filter).filter(|it| !it.is_empty()));
                 }
             }
         }
-        let sinks = chosen.into_iter().map(|(provider, filter)| sink(config, &provider, filter)).collect();
-        AccessLogging { sinks, set_by }
+        let sinks = chosen.into_iter().map(|(provider, filter)| sink(config, provider, filter.map(str::to_owned)));
+        AccessLogging { sinks: sinks.collect(), set_by }
     }
+
+    /// Whether the proxy of a workload logs at one end of its requests at least.
+    pub fn writes_access_log(&self, workload: Workload<'_>) -> bool {
+        [End::Client, End::Server]
+            .into_iter()
+            .any(|end| self.access_logging(workload, end).sinks.iter().any(|sink| sink.kind != LogSinkKind::Unknown))
+    }
+}
+
+fn blocks(telemetry: &Object) -> impl Iterator<Item = View<'_>> {
+    telemetry.spec().field("accessLogging").items()
+}
+
+/// The names of a block's providers.
+fn providers(block: View<'_>) -> Vec<&str> {
+    block.get("providers").items().map(|provider| provider.get("name").text()).collect()
 }
 
 /// Whether a block is about this end; without a match it is about both.
@@ -120,22 +137,27 @@ fn covers(block: View<'_>, end: End) -> bool {
     !matches!((block.path(&["match", "mode"]).text(), end), ("CLIENT", End::Server) | ("SERVER", End::Client))
 }
 
-/// `accessLogFile`, where no Telemetry says anything.
+/// `accessLogFile` and `enableEnvoyAccessLogService`, where no Telemetry says anything.
 fn of_mesh(config: &MeshConfig) -> AccessLogging {
-    let file = config.setting(&["accessLogFile"]);
-    let set_by = file.from.unwrap_or("default").to_owned();
-    let path = file.value.text();
-    if path.is_empty() {
-        return AccessLogging { sinks: Vec::new(), set_by };
-    }
-    let sink = LogSink {
+    let [file, service] = ["accessLogFile", "enableEnvoyAccessLogService"].map(|name| config.setting(&[name]));
+    let sink = |kind, target: &str, format| LogSink {
         provider: BUILT_IN.to_owned(),
-        kind: LogSinkKind::File,
-        target: path.to_owned(),
-        format: mesh_format(config),
+        kind,
+        target: target.to_owned(),
+        format,
         filter: None,
     };
-    AccessLogging { sinks: vec![sink], set_by }
+    let (path, to_service) = (file.value.text(), service.value.truth());
+    let mut sinks = Vec::new();
+    if !path.is_empty() {
+        sinks.push(sink(LogSinkKind::File, path, mesh_format(config)));
+    }
+    if to_service {
+        let address = config.setting(&["defaultConfig", "envoyAccessLogService", "address"]).value.text();
+        sinks.push(sink(LogSinkKind::Grpc, address, LogLineFormat::Text));
+    }
+    let set_by = if to_service && path.is_empty() { service.from } else { file.from };
+    AccessLogging { sinks, set_by: set_by.unwrap_or("default").to_owned() }
 }
 
 /// `accessLogEncoding` and `accessLogFormat`, which also hold for the built-in provider.
@@ -173,7 +195,7 @@ fn sink(config: &MeshConfig, provider: &str, filter: Option<String>) -> LogSink 
             return of(LogSinkKind::Grpc, service(grpc), LogLineFormat::Text);
         }
     }
-    if provider == BUILT_IN {
+    if provider.eq_ignore_ascii_case(BUILT_IN) {
         return of(LogSinkKind::File, STDOUT.to_owned(), mesh_format(config));
     }
     of(LogSinkKind::Unknown, String::new(), LogLineFormat::Text)
@@ -183,7 +205,7 @@ fn sink(config: &MeshConfig, provider: &str, filter: Option<String>) -> LogSink 
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
-    use crate::mesh::{MeshBuilder, Settings};
+    use crate::mesh::{Kind, MeshBuilder, Settings};
 
     fn logging(config: &str, telemetries: &str, end: End) -> (Vec<String>, String) {
         let text = format!(
@@ -238,5 +260,58 @@ mod tests {
         let spec = "{selector: {matchLabels: {app: cart}}, accessLogging: [{providers: [{name: otel}, {name: gone}]}]}";
         let found = logging(config, &telemetry("shop", spec), End::Client);
         assert_eq!(found.0, ["", "collector.obs:4317"]);
+    }
+
+    fn check(config: &str, telemetries: &str, expected: bool) {
+        let ends = [End::Client, End::Server].map(|end| logging(config, telemetries, end).0);
+        let writes = ends.iter().flatten().any(|target| !target.is_empty());
+        assert_eq!(writes, expected, "{config} {telemetries}");
+    }
+
+    #[test]
+    fn access_logs_by_mesh_config() {
+        check("{}", "", false);
+        check("accessLogFile: /dev/stdout", "", true);
+        check("defaultProviders: {accessLogging: [envoy]}", "", true);
+        check("defaultProviders: {accessLogging: [unknown]}", "", false);
+    }
+
+    #[test]
+    fn access_logs_by_telemetries() {
+        let on = "{accessLogging: [{providers: [{name: Envoy}]}]}";
+        let off = "{accessLogging: [{disabled: true}]}";
+        check("{}", &telemetry("istio-system", on), true);
+        check("{}", &telemetry("other", on), false);
+        check("{}", &(telemetry("istio-system", on) + &telemetry("shop", off)), false);
+        check("accessLogFile: /dev/stdout", &telemetry("shop", off), false);
+        let elsewhere = "{selector: {matchLabels: {app: bank}}, accessLogging: [{disabled: true}]}";
+        check("{}", &(telemetry("istio-system", on) + &telemetry("shop", elsewhere)), true);
+        // The selector of the root namespace is about pods there.
+        check(
+            "{}",
+            &telemetry("istio-system", &on.replace("{acc", "{selector: {matchLabels: {app: cart}}, acc")),
+            false,
+        );
+        let server_off = "{accessLogging: [{match: {mode: SERVER}, disabled: true}]}";
+        check("{}", &(telemetry("istio-system", on) + &telemetry("shop", server_off)), true);
+    }
+
+    #[test]
+    fn what_a_nearer_telemetry_does_not_name_is_out() {
+        let config = "extensionProviders: [{name: otel, envoyOtelAls: {service: collector.obs, port: 4317}}]";
+        let root = telemetry("istio-system", "{accessLogging: [{providers: [{name: envoy}]}]}");
+        let near = telemetry("shop", "{accessLogging: [{providers: [{name: otel}]}]}");
+        assert_eq!(logging(config, &(root + &near), End::Client).0, ["collector.obs:4317"]);
+        let config = format!("{config}\ndefaultProviders: {{accessLogging: [otel]}}");
+        let server = telemetry("shop", "{accessLogging: [{match: {mode: SERVER}, providers: [{name: envoy}]}]}");
+        assert_eq!(logging(&config, &server, End::Server).0, ["/dev/stdout"]);
+        assert_eq!(logging(&config, &server, End::Client).0, Vec::<String>::new());
+    }
+
+    #[test]
+    fn access_log_service_of_the_mesh_is_a_sink() {
+        let config =
+            "enableEnvoyAccessLogService: true\ndefaultConfig: {envoyAccessLogService: {address: 'als.obs:9000'}}";
+        assert_eq!(logging(config, "", End::Client).0, ["als.obs:9000"]);
     }
 }
