@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::injector_settings::{self, InjectorSettings};
 use super::revisions::{READS, Revisions};
 use super::{Analyzer, Message, Messages, list};
-use crate::mesh::{INJECTION, Kind, Mesh, Object, REVISION, Tree, View, Workload, labels, yaml};
+use crate::mesh::{INJECTION, Kind, Mesh, OWN_SETTINGS, Object, REVISION, Tree, View, Workload, labels, yaml};
 use crate::report::{Code, Severity};
 
 pub(super) const ANALYZER: Analyzer = Analyzer {
@@ -137,7 +137,7 @@ fn image_type(config: View<'_>) -> &str {
 
 /// What the pod's own annotation says.
 fn own_variant(pod: &Object) -> String {
-    let text = pod.annotation("proxy.istio.io/config").unwrap_or_default();
+    let text = pod.annotation(OWN_SETTINGS).unwrap_or_default();
     let tree = yaml::first_document(text).ok().flatten().unwrap_or_else(Tree::null);
     image_type(tree.root()).to_owned()
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::proxy_settings::{ANNOTATION, own};
+use super::proxy_settings::own;
 use crate::analyzers::{Analyzer, Message, Messages, Path};
 use crate::detectors::{Certainty, Detector, layers};
-use crate::mesh::{Kind, Mesh, Object, owner, restart};
+use crate::mesh::{Kind, Mesh, OWN_SETTINGS, Object, owner, restart};
 use crate::report::{Code, Severity};
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -43,7 +43,7 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
         }
     }
     for pod in mesh.proxied_workloads() {
-        if pod.annotation(ANNOTATION).is_some() && own(pod).root().get("concurrency").integer_if_any() == Some(0) {
+        if pod.annotation(OWN_SETTINGS).is_some() && own(pod).root().get("concurrency").integer_if_any() == Some(0) {
             messages.report(annotation_takes_all(pod));
         }
     }
@@ -63,11 +63,11 @@ fn config_takes_all(config: &Object) -> Message<'_> {
 fn annotation_takes_all(pod: &Object) -> Message<'_> {
     let owner = owner(pod);
     let remedy = format!(
-        "Remove concurrency from the annotation {ANNOTATION} of the pod template of {} {}, then: {}",
+        "Remove concurrency from the annotation {OWN_SETTINGS} of the pod template of {} {}, then: {}",
         owner.kind,
         owner.name,
         restart(pod)
     );
-    let path = Path::metadata().key("annotations").key(ANNOTATION);
+    let path = Path::metadata().key("annotations").key(OWN_SETTINGS);
     Message::new(&RES0001, pod, text("of the proxy")).at(path).remedy(remedy)
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::proxy_settings::{ANNOTATION, own};
+use super::proxy_settings::own;
 use crate::analyzers::{Analyzer, Message, Messages, Path};
 use crate::detectors::{Certainty, Detector, layers};
-use crate::mesh::{Kind, Mesh, Object, owner};
+use crate::mesh::{Kind, Mesh, OWN_SETTINGS, Object, owner};
 use crate::report::{Code, Severity};
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -49,7 +49,7 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
             messages.report(layers::about(mesh, &RES0009, &setting, text).remedy(remedy));
         }
     }
-    for pod in mesh.proxied_workloads().into_iter().filter(|pod| pod.annotation(ANNOTATION).is_some()) {
+    for pod in mesh.proxied_workloads().into_iter().filter(|pod| pod.annotation(OWN_SETTINGS).is_some()) {
         let percentage = own(pod).root().path(&["tracing", "sampling"]).number();
         if percentage >= HIGH {
             messages.report(workload_samples_most(pod, percentage));
@@ -72,6 +72,6 @@ fn workload_samples_most(pod: &Object, percentage: f64) -> Message<'_> {
     let owner = owner(pod);
     let text = text(&format!("Sampling of {} {}", owner.kind, owner.name), percentage);
     let remedy =
-        format!("Remove tracing.sampling from the annotation {ANNOTATION} of its pod template, or set it to 1.");
-    Message::new(&RES0009, pod, text).at(Path::metadata().key("annotations").key(ANNOTATION)).remedy(remedy)
+        format!("Remove tracing.sampling from the annotation {OWN_SETTINGS} of its pod template, or set it to 1.");
+    Message::new(&RES0009, pod, text).at(Path::metadata().key("annotations").key(OWN_SETTINGS)).remedy(remedy)
 }

@@ -1,14 +1,10 @@
 //! What a proxy is told about itself: by the mesh, by its pod's annotation, and as the injector wrote it down.
 
-use crate::mesh::{Mesh, Object, Proxy, Tree, View, yaml};
-
-/// The annotation by which a pod changes `defaultConfig` for its proxy
-/// (<https://istio.io/latest/docs/reference/config/annotations/#ProxyConfig>).
-pub(super) const ANNOTATION: &str = "proxy.istio.io/config";
+use crate::mesh::{Mesh, OWN_SETTINGS, Object, Proxy, Tree, View, yaml};
 
 /// The settings that a pod's annotation has.
 pub(super) fn own(pod: &Object) -> Tree {
-    let text = pod.annotation(ANNOTATION).unwrap_or_default();
+    let text = pod.annotation(OWN_SETTINGS).unwrap_or_default();
     yaml::first_document(text).ok().flatten().unwrap_or_else(Tree::null)
 }
 

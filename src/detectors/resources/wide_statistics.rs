@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::proxy_settings::{ANNOTATION, own};
+use super::proxy_settings::own;
 use crate::analyzers::{Analyzer, Message, Messages, Path};
 use crate::detectors::{Certainty, Detector, layers};
-use crate::mesh::{Kind, Mesh, Object, View, owner, restart};
+use crate::mesh::{Kind, Mesh, OWN_SETTINGS, Object, View, owner, restart};
 use crate::report::{Code, Severity};
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -55,8 +55,8 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
             Some((name, format!("{field} {value:?}")))
         });
         let of_settings = || {
-            let settings = pod.annotation(ANNOTATION).map(|_| own(pod))?;
-            Some((ANNOTATION, widest(settings.root().field("proxyStatsMatcher"))?))
+            let settings = pod.annotation(OWN_SETTINGS).map(|_| own(pod))?;
+            Some((OWN_SETTINGS, widest(settings.root().field("proxyStatsMatcher"))?))
         };
         if let Some((annotation, wide)) = wide.next().or_else(of_settings)
             && workloads.insert((pod.namespace(), owner(pod)))

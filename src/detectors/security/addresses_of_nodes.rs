@@ -6,7 +6,7 @@ use crate::analyzers::{Analyzer, Message, Messages, Path};
 use crate::detectors::security::rules::{Part, Place, rules};
 use crate::detectors::wording::names;
 use crate::detectors::{Certainty, Detector};
-use crate::mesh::{Kind, Mesh, Object, is_gateway, one_of_each};
+use crate::mesh::{Kind, Mesh, OWN_SETTINGS, Object, is_gateway, one_of_each};
 use crate::report::{Code, Severity};
 
 pub(super) const DETECTOR: Detector = Detector {
@@ -68,8 +68,7 @@ fn kind_of(part: &Part<'_>) -> Option<Address> {
 /// (<https://istio.io/latest/docs/ops/configuration/traffic-management/network-topologies/>).
 fn trusts_a_proxy(mesh: &Mesh, pod: &Object) -> bool {
     let topology = mesh.config_of(pod.namespace()).setting(&["defaultConfig", "gatewayTopology"]);
-    topology.value.is_set()
-        || pod.annotation("proxy.istio.io/config").is_some_and(|own| own.contains("gatewayTopology"))
+    topology.value.is_set() || pod.annotation(OWN_SETTINGS).is_some_and(|own| own.contains("gatewayTopology"))
 }
 
 /// The Services before a gateway that replace the address of the client by that of a node

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     analyzers::Options,
     detectors::{self, detect},
-    mesh::{Kind, Mesh, Object, REVISION, Workload},
+    mesh::{Kind, Mesh, Object, Workload},
     report::{Code, Evidence as Quote, Finding, Severity, Subject},
     steps::{Judgement, counted, mesh_pod},
 };
@@ -104,7 +104,7 @@ fn has_sidecar(pod: &Object) -> bool {
 
 fn revisions(mesh: &Mesh, workloads: &[WorkloadStart]) -> Vec<RevisionStart> {
     let known = mesh.configs().iter().map(|(revision, config)| (revision.as_str(), config));
-    let installed = known.filter(|(revision, _)| istiod(mesh, revision).is_some());
+    let installed = known.filter(|(revision, _)| mesh.istiods().any(|istiod| istiod.revision == *revision));
     installed
         .map(|(revision, config)| {
             let setting = config.setting(&["defaultConfig", "holdApplicationUntilProxyStarts"]);
@@ -119,24 +119,15 @@ fn revisions(mesh: &Mesh, workloads: &[WorkloadStart]) -> Vec<RevisionStart> {
                 } += workload.pods;
             }
             let manifest = (!hold.hold && pods.none > 0).then(|| manifest(mesh, revision));
-            let native_sidecars = istiod(mesh, revision).and_then(native_sidecars);
+            let native_sidecars = native_sidecars(mesh, revision);
             RevisionStart { revision: revision.to_owned(), hold, native_sidecars, pods, manifest }
         })
         .collect()
 }
 
-fn istiod<'m>(mesh: &'m Mesh, revision: &str) -> Option<&'m Object> {
-    mesh.in_namespace(Kind::Deployment, mesh.istio_namespace()).find(|deployment| {
-        deployment.label("app") == Some("istiod") && deployment.label(REVISION).unwrap_or("default") == revision
-    })
-}
-
 /// `ENABLE_NATIVE_SIDECARS` (<https://istio.io/latest/docs/reference/commands/pilot-discovery/#envvars>).
-fn native_sidecars(istiod: &Object) -> Option<bool> {
-    let containers = istiod.spec().path(&["template", "spec", "containers"]).items();
-    let mut variables = containers.flat_map(|container| container.get("env").items());
-    let variable = variables.find(|variable| variable.get("name").text() == "ENABLE_NATIVE_SIDECARS")?;
-    match variable.get("value").text() {
+fn native_sidecars(mesh: &Mesh, revision: &str) -> Option<bool> {
+    match mesh.istiods().find(|istiod| istiod.revision == revision)?.variable("ENABLE_NATIVE_SIDECARS")? {
         "true" | "1" => Some(true),
         "false" | "0" => Some(false),
         _ => None,
