@@ -161,6 +161,31 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
 }
 
 #[tokio::test]
+async fn list_whose_file_is_gone_or_cut_is_an_error_and_not_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cluster/resources/api/v1/pods.json");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let pod = |name: &str| json!({"metadata": {"name": name, "namespace": "shop"}, "spec": {"containers": []}});
+    let list = json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": [pod("a"), pod("b")]});
+    std::fs::write(&file, list.to_string()).unwrap();
+    let client = meshtriage::capture::Capture::open(folder.path(), &meshtriage::capture::Limits::default());
+    let client = client.unwrap().client();
+    let pods = Api::<Pod>::namespaced(client, "shop");
+    assert_eq!(pods.list(&ListParams::default()).await.unwrap().items.len(), 2);
+    for spoil in
+        [|file: &std::path::Path| std::fs::write(file, "{}"), |file: &std::path::Path| std::fs::remove_file(file)]
+    {
+        spoil(&file).unwrap();
+        let lists = [ListParams::default(), ListParams::default().fields("spec.nodeName=")];
+        for parameters in lists {
+            assert!(pods.list(&parameters).await.is_err(), "{parameters:?}");
+        }
+        let error = pods.get("a").await.unwrap_err();
+        assert!(error.to_string().contains("cannot read the recording"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn writing_is_refused() {
     let client = recording("healthy").client();
     let namespaces = Api::<Namespace>::all(client.clone());
