@@ -4,11 +4,11 @@
 #[path = "../../benches/support/generate/mod.rs"]
 mod generate;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use generate::{Fault, Generated, Layout, Plan};
 use jiff::Timestamp;
-use meshtriage::analyzers::{ANALYZERS, Messages, Options, analyze};
+use meshtriage::analyzers::{ANALYZERS, Analyzer, Messages, Options, analyze};
 use meshtriage::detectors;
 use meshtriage::mesh::{Kind, LOCAL_CLUSTER, Mesh, MeshBuilder, Settings};
 use meshtriage::report::Severity;
@@ -108,34 +108,37 @@ fn processor_time() -> u64 {
     statistics.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// The work of each analyzer and detector alone, on this thread.
+/// The work of a rule alone, on this thread.
 #[cfg(target_os = "linux")]
-fn work(mesh: &Mesh) -> BTreeMap<&'static str, u64> {
-    let mut work = BTreeMap::new();
-    for analyzer in ANALYZERS.iter().chain(detectors::all().map(|detector| &detector.rule)) {
-        let before = processor_time();
-        let mut messages = Messages::new(false);
-        (analyzer.run)(mesh, &mut messages);
-        work.insert(analyzer.name, processor_time() - before);
-    }
-    work
+fn work(rule: &Analyzer, mesh: &Mesh) -> u64 {
+    let before = processor_time();
+    let mut messages = Messages::new(false);
+    (rule.run)(mesh, &mut messages);
+    processor_time() - before
 }
 
 /// Ten times the objects may take thirty times the work, which leaves room for caches and logarithms; a rule that
-/// compares all with all would take a hundred times.
+/// compares all with all would take a hundred times. Who uses the memory beside us makes some work longer, but not each
+/// time.
 #[cfg(target_os = "linux")]
 #[test]
 fn work_grows_with_the_mesh_and_not_with_its_square() {
-    const NEGLIGIBLE_NS: u64 = 20_000_000;
+    const NEGLIGIBLE_NS: u64 = 2_000_000;
+    const TRIES: usize = 5;
     for (_, layout) in Layout::ALL {
-        let plan = |objects| Plan { layout, objects, faulty_percent: 5, seed: 6 };
-        let [small, large] = [2_000, 20_000].map(|objects| work(&from_yaml(&plan(objects).generate())));
-        let (small_sum, large_sum) = (small.values().sum::<u64>(), large.values().sum::<u64>());
-        say(&format!("{layout:?}: {} ms, then {} ms", small_sum / 1_000_000, large_sum / 1_000_000));
-        assert!(large_sum <= small_sum.max(NEGLIGIBLE_NS) * 30);
-        for (name, work) in large {
-            let allowed = small[name].max(NEGLIGIBLE_NS / 10) * 30;
-            assert!(work <= allowed, "{layout:?}, {name}: {} ns for 2k objects, {work} ns for 20k", small[name]);
+        let mesh = |objects| from_yaml(&Plan { layout, objects, faulty_percent: 5, seed: 6 }.generate());
+        let (small_mesh, large_mesh) = (mesh(2_000), mesh(20_000));
+        let (mut small_sum, mut large_sum) = (0, 0);
+        for rule in ANALYZERS.iter().chain(detectors::all().map(|detector| &detector.rule)) {
+            let small = work(rule, &small_mesh);
+            let allowed = small.max(NEGLIGIBLE_NS) * 30;
+            let tries = (0..TRIES).map(|_| work(rule, &large_mesh));
+            let large = tries.scan(false, |done, work| (!std::mem::replace(done, work <= allowed)).then_some(work));
+            let large = large.min().unwrap();
+            assert!(large <= allowed, "{layout:?}, {}: {small} ns for 2k objects, {large} ns for 20k", rule.name);
+            (small_sum, large_sum) = (small_sum + small, large_sum + large);
         }
+        say(&format!("{layout:?}: {} ms, then {} ms", small_sum / 1_000_000, large_sum / 1_000_000));
+        assert!(large_sum <= small_sum.max(10 * NEGLIGIBLE_NS) * 30);
     }
 }
