@@ -104,7 +104,7 @@ pub(super) enum Lookup<'a> {
 }
 
 /// Steps show this as the reason of what they skip.
-pub(super) const NOT_RECORDED: &str = "not recorded in this capture";
+pub(super) use crate::cluster::UNRECORDED as NOT_RECORDED;
 
 impl Store {
     pub(super) fn new(kind: Kind, tree: FileTree) -> Self {

@@ -7,6 +7,9 @@ use crate::report::Skipped;
 /// Reason of the `Status` with which a recording answers for what it does not hold.
 pub const NOT_RECORDED: &str = "NotRecorded";
 
+/// How a recording says so; why it does not hold it may follow, after a colon.
+pub const UNRECORDED: &str = "not recorded in this capture";
+
 /// Why something could not be read from, or done to, the cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -18,8 +21,9 @@ pub enum Error {
     NotFound { what: String },
     #[error("{what}: forbidden: {why}")]
     Forbidden { what: String, why: String },
-    #[error("{what}: not in this recording")]
-    NotRecorded { what: String },
+    /// The recording lacks it; the cluster may have it.
+    #[error("{what}: {why}")]
+    NotRecorded { what: String, why: String },
     #[error("{what}: the answer is larger than {limit_bytes} bytes")]
     TooLarge { what: String, limit_bytes: usize },
     #[error("{what}: the answer cannot be read")]
@@ -53,7 +57,7 @@ impl Error {
 
     pub(super) fn of_status(what: String, status: kube::core::Status) -> Self {
         match (status.code, status.reason.as_str()) {
-            (_, NOT_RECORDED) => Self::NotRecorded { what },
+            (_, NOT_RECORDED) => Self::NotRecorded { what, why: status.message },
             (409, _) if status.message.contains("capture_is_read_only") => Self::ReadOnly,
             (404, _) => Self::NotFound { what },
             (401 | 403, _) => Self::Forbidden { what, why: status.message },
@@ -72,7 +76,7 @@ impl Error {
             Self::TimedOut { what, after } => Skipped::new(what, format!("no answer within {} s", after.as_secs())),
             Self::NotFound { what } => Skipped::new(what, "not found"),
             Self::Forbidden { what, why } => Skipped::new(what, format!("forbidden: {why}")),
-            Self::NotRecorded { what } => Skipped::new(what, "not in this recording"),
+            Self::NotRecorded { what, why } => Skipped::new(what, why),
             Self::TooLarge { what, limit_bytes } => Skipped::new(what, format!("larger than {limit_bytes} bytes")),
             Self::Malformed { what, source } => Skipped::new(what, format!("the answer cannot be read: {source}")),
             Self::Api { what, status, reason, message } => {

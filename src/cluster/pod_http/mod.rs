@@ -15,7 +15,7 @@ use kube::Client;
 use tokio::time::Instant;
 
 use self::connection::{Connection, Ended};
-use super::error::Error;
+use super::error::{Error, UNRECORDED};
 use crate::report::Skipped;
 
 pub use gates::Gates;
@@ -171,7 +171,9 @@ impl PodPort {
             return Err(PodHttpError::NotAsked { what: self.place.to_string(), after }.into());
         };
         match tokio::time::timeout_at(by, self.exchange(&method, path, &limits)).await {
-            Ok(Ok(response)) if response.not_recorded => Err(Error::NotRecorded { what: self.page_words(path) }),
+            Ok(Ok(response)) if response.not_recorded => {
+                Err(Error::NotRecorded { what: self.page_words(path), why: UNRECORDED.to_owned() })
+            }
             Ok(result) => result,
             Err(_) => Err(PodHttpError::TimedOut { what: self.place.to_string(), after }.into()),
         }

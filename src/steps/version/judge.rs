@@ -10,6 +10,7 @@ use super::{
     VersionCount, VersionData, VersionEvidence, VersionInput,
 };
 use crate::{
+    cluster::UNRECORDED,
     report::{Evidence, Finding, Read, Skipped, Subject},
     steps::{
         Judgement, counted,
@@ -222,7 +223,7 @@ fn silent(replica: &Replica, shown: &IstiodVersion) -> Option<Finding> {
 
 /// The recording lacks the page, which says nothing of the replica.
 fn is_unrecorded(part: &Skipped) -> bool {
-    part.why.contains("not recorded in this capture") || part.why.contains("not in this recording")
+    part.why.contains(UNRECORDED)
 }
 
 fn not_installed() -> Finding {

@@ -93,6 +93,9 @@ async fn who_may_read_nothing_is_told_so() {
     let (answer, files) = report(&service, &token).await;
     assert_eq!(answer["run"]["verdict"], "unknown", "{}", answer["run"]);
     assert!(answer["skipped"][0]["why"].as_str().unwrap().starts_with("forbidden"), "{}", answer["skipped"][0]);
+    // The steps over the archive say why it lacks what they needed.
+    let told = answer["skipped"].to_string();
+    assert!(told.contains("pods: not recorded in this capture: 403"), "{told}");
     let lists: Vec<_> = files.keys().filter(|file| file.starts_with("cluster/resources/")).collect();
     let is_error = |file: &&String| Path::new(file.as_str()).extension().is_some_and(|ending| ending == "error");
     assert!(lists.iter().copied().all(|file| is_error(&file)), "{lists:?}");
