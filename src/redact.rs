@@ -10,7 +10,7 @@ use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use regex::{Captures, Regex};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Stands where a secret was.
 pub const REDACTED: &str = "REDACTED";
@@ -33,13 +33,16 @@ pub fn redact_value(value: &mut Value) -> u64 {
     }
 }
 
-/// JSON without its secrets; `None` when it has none, as most have, which is found without reading it into a tree.
+/// JSON without its secrets; `None` when it has none, as most have, which is found without reading it into a tree. What
+/// may have some and cannot be read is left out.
 pub fn redact_json(text: &str) -> Option<Value> {
     // A letter that is written as its number could hide a word.
     if !text.contains("\\u") && !HINTS.is_match(text) {
         return None;
     }
-    let mut value = serde_json::from_str(text).ok()?;
+    let Ok(mut value) = serde_json::from_str(text) else {
+        return Some(json!({"omitted": "it may hold secrets, and is too deep to look for them"}));
+    };
     (redact_value(&mut value) > 0).then_some(value)
 }
 
@@ -339,8 +342,6 @@ pub fn redact_counted(text: &str) -> (Cow<'_, str>, u64) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn check(text: &str, expected: &str) {
@@ -438,6 +439,8 @@ mod tests {
             assert_eq!(redact_json(&document.to_string()), Some(redacted), "{document}");
         }
         assert_eq!(redact_json(r#"{"pass\u0077ord":"hunter2"}"#), Some(json!({"password": REDACTED})));
+        let deep = format!("{}\"password\"{}", "[".repeat(200), "]".repeat(200));
+        assert!(redact_json(&deep).is_some_and(|left| left.get("omitted").is_some()));
         assert_eq!(redact_json(r#"{"proxy":"cart-1.shop","type":"envoy.transport_sockets.tls.v3.Secret"}"#), None);
         let plain = r#"{"type":"envoy.transport_sockets.tls.v3.Secret","token_count":1}"#;
         assert!(!HINTS.is_match(plain), "names of types are no secrets");
