@@ -209,6 +209,25 @@ async fn slow_pods_do_not_hold_up_the_service() {
     }
 }
 
+/// A page that no reader of JSON takes, as its lists are nested too deeply, is said to be left out.
+#[tokio::test]
+async fn page_that_is_nested_too_deeply_is_an_answer() {
+    let lists = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
+    let section = "type.googleapis.com/envoy.admin.v3.ScopedRoutesConfigDump";
+    let page = format!(r#"{{"configs": [{{"@type": "{section}", "lists": {lists}}}]}}"#);
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{page}", page.len());
+    let port = saying(answer.leak()).await;
+    let app = TestApp::new(app(fake::cluster([("deep".to_owned(), port)].into()).await, Identify::Nobody));
+    for format in ["text", "yaml", "sarif"] {
+        let path = format!("/v1/kubectl/envoy/config_dump?namespace=shop&pod=deep&format={format}");
+        let answer = app.get(&path).await;
+        assert_eq!(answer.status, http::StatusCode::OK, "{format}: {answer:?}");
+    }
+    let answer = app.get("/v1/kubectl/envoy/config_dump?namespace=shop&pod=deep").await;
+    assert_eq!(answer.status, http::StatusCode::OK, "{answer:?}");
+    assert!(answer.json()["data"]["omitted"].as_str().unwrap().contains("levels deep"), "{answer:?}");
+}
+
 /// Serves all pods, each request in 20 ms; counts how many are served at once.
 async fn busy() -> (u16, Arc<AtomicUsize>) {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
