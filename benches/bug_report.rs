@@ -8,6 +8,8 @@ mod dump;
 #[expect(dead_code, reason = "other benchmarks use the rest")]
 #[path = "support/generate/mod.rs"]
 mod generate;
+#[path = "support/memory.rs"]
+mod memory;
 #[expect(dead_code, reason = "other benchmarks use the rest")]
 #[path = "support/syncz.rs"]
 mod syncz;
@@ -156,16 +158,14 @@ fn measure(url: &str) -> anyhow::Result<Measured> {
         .arg(folder.path().join("bug-report.tar.gz"))
         .stdout(Stdio::null())
         .spawn()?;
-    let status = format!("/proc/{}/status", child.id());
+    let process = child.id().to_string();
     let (mut collecting, mut findings, mut looked) = (0, 0, false);
     // It is gone with the process, so that it is asked again and again.
     let ended = loop {
         if let Some(ended) = child.try_wait()? {
             break ended;
         }
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-        findings = line.and_then(|number| number.parse::<u64>().ok()).unwrap_or(0).max(findings);
+        findings = memory::peak_kib(&process).unwrap_or(0).max(findings);
         // The archive is unpacked beside itself for a look at it.
         let unpacked = |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with(".unpacked-");
         looked = looked || std::fs::read_dir(folder.path())?.flatten().any(|entry| unpacked(&entry));

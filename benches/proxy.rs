@@ -3,6 +3,8 @@
 
 #[path = "support/dump.rs"]
 mod dump;
+#[path = "support/memory.rs"]
+mod memory;
 #[path = "support/syncz.rs"]
 mod syncz;
 
@@ -13,6 +15,7 @@ use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
+use memory::peak_kib;
 use meshtriage::cluster::Istiod;
 use meshtriage::envoy::config_dump::ConfigDump;
 use meshtriage::envoy::proxy_config::{Filter, Kind, rows_of};
@@ -23,13 +26,6 @@ use meshtriage::steps::{ProxyStatusInput, ProxyStatusStep, Step as _, proxy_stat
 const BYTES: usize = 100_000_000;
 const PROXIES: usize = 10_000;
 
-/// The most memory that was resident since the last reset, where the system tells.
-fn peak_kib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix(" kB")?.parse().ok()
-}
-
 fn reset_peak() {
     // Without it the peak is that of the whole run, which is only more.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
@@ -37,9 +33,9 @@ fn reset_peak() {
 
 fn say_memory(what: &str, work: impl FnOnce() -> usize) {
     reset_peak();
-    let before = peak_kib();
+    let before = peak_kib("self");
     black_box(work());
-    if let (Some(before), Some(after)) = (before, peak_kib()) {
+    if let (Some(before), Some(after)) = (before, peak_kib("self")) {
         let (before, after) = (before / 1024, after / 1024);
         let _ = writeln!(std::io::stderr(), "memory, {what}: {before} MiB before, at most {after} MiB resident");
     }

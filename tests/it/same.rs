@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::support::{
     app::{open, recording},
     checklist::{Call, call, calls},
-    say, shared,
+    forget, say, shared,
 };
 
 /// An answer without what differs from one making to the next.
@@ -26,20 +26,9 @@ async fn answer(cluster: &Cluster, one: &Call) -> Value {
         "summary": outcome.summary,
         "printed": outcome.printed,
     });
-    forget(&mut value);
+    // The first are not recorded by everybody, and a list's version is that of its making.
+    forget(&mut value, &["managedFields", "resourceVersion"]);
     value
-}
-
-/// `managedFields` are not recorded by everybody, and a list's version is that of its making.
-fn forget(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            map.retain(|key, _| key != "managedFields" && key != "resourceVersion");
-            map.values_mut().for_each(forget);
-        }
-        Value::Array(list) => list.iter_mut().for_each(forget),
-        _ => {}
-    }
 }
 
 async fn archived(name: &str, folder: &TempDir) -> Cluster {

@@ -16,6 +16,7 @@ use crate::support::{
     Outcome,
     app::{open, recording},
     checklist::{call, calls},
+    forget,
     lab::{self, Lab},
 };
 
@@ -59,17 +60,6 @@ async fn forget_own_events(lab: Lab) {
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         }
         lab::kubectl(lab, &[&["delete"], &about[..]].concat());
-    }
-}
-
-fn forget(value: &mut Value, names: &[&str]) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|name, _| !names.contains(&name.as_str()));
-            fields.values_mut().for_each(|field| forget(field, names));
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| forget(item, names)),
-        _ => {}
     }
 }
 

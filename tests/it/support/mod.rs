@@ -14,12 +14,24 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use k8s_openapi::api::core::v1::Pod;
 use meshtriage::cluster::{Cluster, Error, pod_http::PodPort};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Prints a line of a test's table: shown with `--nocapture`, and when the test fails.
 #[expect(clippy::print_stdout, reason = "the table is for whoever runs the tests")]
 pub(crate) fn say(line: &str) {
     println!("{line}");
+}
+
+/// Takes fields of these names out, wherever they stand.
+pub(crate) fn forget(value: &mut Value, names: &[&str]) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, _| !names.contains(&name.as_str()));
+            fields.values_mut().for_each(|field| forget(field, names));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| forget(item, names)),
+        _ => {}
+    }
 }
 
 /// A path below the `shared` folder that lies beside the project. A test that needs it fails when it is missing.
