@@ -12,7 +12,7 @@ use meshtriage::{
 };
 
 #[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How long open requests may take after the signal to stop.
 const GRACE: Duration = Duration::from_secs(20);
