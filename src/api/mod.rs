@@ -12,6 +12,7 @@ mod install;
 mod istioctl;
 mod kubectl;
 mod layers;
+mod mesh;
 mod misc;
 mod operations;
 mod proxies;
@@ -76,6 +77,7 @@ const PACKED: &str = "application/gzip";
     tags(
         (name = "kubectl", description = "What a person would look up with kubectl"),
         (name = "istioctl", description = "What a person would look up with istioctl"),
+        (name = "mesh", description = "What happens to requests, who reaches whom, and what a change would do"),
         (name = "misc", description = "The guide's miscellaneous issues: what nobody looks up with one command"),
         (name = "errors", description = "Known error messages: reason and recommendation"),
         (name = "runs", description = "History of what was looked at and found"),
@@ -93,6 +95,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(istioctl::routes())
         .merge(proxies::routes())
         .merge(install::routes())
+        .merge(mesh::routes())
         .merge(misc::routes())
         .merge(bug_report::routes())
         .routes(routes!(errors::list_errors))

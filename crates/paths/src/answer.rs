@@ -132,6 +132,9 @@ pub struct Outcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
     pub hops: Vec<Hop>,
+    /// Namespaces and names of the pods on the way, those of gateways and the one it reaches.
+    #[serde(skip)]
+    pub pods: Vec<(String, String)>,
 }
 
 /// All the ways in which a request may end, the most frequent first.

@@ -93,6 +93,7 @@ impl<'m> Network<'m> {
         request: &Request,
         mut trail: Trail,
     ) -> Branches<'m> {
+        trail.passes(pod);
         if is_gateway(pod) {
             return self.at_gateway(pod, &arrival, request, trail);
         }

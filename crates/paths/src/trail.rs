@@ -31,6 +31,8 @@ impl<'m> By<'m> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Trail {
     hops: Option<Vec<Hop>>,
+    /// Pods whose proxies it passes, or that it reaches.
+    pods: Vec<(String, String)>,
     /// What may be otherwise than told.
     doubt: Option<String>,
     unknown: Option<String>,
@@ -50,6 +52,13 @@ impl Trail {
     pub(crate) fn say_by(&mut self, at: &'static str, by: &By<'_>, says: impl FnOnce() -> String) {
         if let Some(hops) = &mut self.hops {
             hops.push(Hop { at, says: says(), by: Some(by.decided()) });
+        }
+    }
+
+    /// Notes a pod on the way.
+    pub(crate) fn passes(&mut self, pod: &Object) {
+        if self.hops.is_some() {
+            self.pods.push((pod.namespace().to_owned(), pod.name().to_owned()));
         }
     }
 
@@ -154,6 +163,7 @@ pub(crate) fn answer(branches: Branches<'_>, name_of: impl Fn(&Object) -> String
             decided_by: end.decided.map(|by| by.decided()),
             remedy: end.remedy,
             hops: trail.hops.unwrap_or_default(),
+            pods: trail.pods,
         };
         let same = outcomes.iter_mut().find(|other| {
             (other.ending, other.answered_by, other.flag) == (outcome.ending, outcome.answered_by, outcome.flag)

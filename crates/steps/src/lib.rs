@@ -24,6 +24,7 @@ pub mod prometheus;
 pub mod proxy_config;
 mod proxy_sample;
 pub mod proxy_status;
+mod requests;
 mod resource_status;
 mod resource_usage;
 mod restart;
@@ -64,6 +65,7 @@ pub use misconfiguration::{
 };
 pub use proxy_config::{ProxyConfig, ProxyConfigData, ProxyConfigInput, ProxyConfigKind, ProxyOutput};
 pub use proxy_status::{ProxyStatusData, ProxyStatusInput, ProxyStatusStep};
+pub use requests::{AskedRequest, MeshPath, MeshPathData, MeshPathInput, ObservedRequests, PathAnswer, proxy_facts};
 pub use resource_status::{ResourceStatus, ResourceStatusData, ResourceStatusInput};
 pub use resource_usage::{ResourceUsage, ResourceUsageData, ResourceUsageInput};
 pub use restart::{
@@ -107,6 +109,7 @@ pub static STEPS: &[&dyn AnyStep] = &[
     &StartupRace,
     &HttpProxies,
     &AccessLogs,
+    &MeshPath,
 ];
 
 /// The step of that id.
@@ -132,6 +135,7 @@ pub fn codes() -> impl Iterator<Item = &'static Code> {
         access_logging::CODES,
         resource_usage::CODES,
         coredns::CODES,
+        requests::CODES,
     ];
     all.into_iter().flatten().copied()
 }
