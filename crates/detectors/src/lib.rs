@@ -36,6 +36,9 @@ pub use covered::{COVERED, Covered};
 use analyzers::{Analysis, Analyzer, Options, analyze_by};
 use mesh::{KindSet, Mesh};
 
+/// The catalogue of detectable problems, as YAML: also of those that nothing here detects yet.
+pub const CATALOGUE: &str = include_str!("catalogue.yaml");
+
 /// How far the data prove what a detector says. It speaks of the condition, not of whether that condition is the cause
 /// of the trouble that a person came with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
