@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::conditions;
 use crate::request::Request;
 use crate::trail::By;
-use mesh::{Mesh, Object, View};
+use mesh::{Object, View};
 
 /// Who is at the other end of a connection, as far as the connection proves it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,7 +22,8 @@ pub(crate) struct Peer<'m> {
 /// What a policy is asked about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a, 'm> {
-    pub mesh: &'m Mesh,
+    /// Trust domains of the mesh, which are one.
+    pub trust_domains: &'a [&'m str],
     pub peer: &'a Peer<'m>,
     pub request: &'a Request,
     /// The port of the workload.

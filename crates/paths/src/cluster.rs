@@ -189,7 +189,7 @@ impl<'m> Network<'m> {
             transport_by: by,
             source: Some(sender.caller),
             address: sender.caller.address(),
-            is_looped: false,
+            is_past_proxy: false,
             reads_http: sender.layer == Layer::Http,
         };
         let branches = match endpoint.pod() {

@@ -62,8 +62,11 @@ pub(crate) fn in_block(block: &str, address: Option<IpAddr>) -> bool {
 /// The principal as policies write it. Trust domains of this mesh are one.
 fn is_principal(pattern: &str, asked: &Asked<'_, '_>) -> bool {
     let Some((namespace, account)) = asked.peer.account else { return false };
-    let domains = asked.mesh.trust_domains();
-    domains.into_iter().any(|domain| is_meant(pattern, &format!("{domain}/ns/{namespace}/sa/{account}")))
+    if !pattern.contains('*') {
+        let parts = pattern.split_once("/ns/").and_then(|(domain, rest)| Some((domain, rest.split_once("/sa/")?)));
+        return parts.is_some_and(|(domain, own)| own == (namespace, account) && asked.trust_domains.contains(&domain));
+    }
+    asked.trust_domains.iter().any(|domain| is_meant(pattern, &format!("{domain}/ns/{namespace}/sa/{account}")))
 }
 
 /// `<namespace>/<account>`, or an account of the policy's own namespace.
@@ -157,7 +160,7 @@ pub(crate) fn when(view: View<'_>, policy: &Object, asked: &Asked<'_, '_>, denie
 
 #[cfg(test)]
 mod tests {
-    use crate::*;
+    use super::*;
 
     #[test]
     fn patterns_have_a_star_at_one_end() {

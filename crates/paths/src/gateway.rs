@@ -49,7 +49,7 @@ impl<'m> Network<'m> {
             transport_by: None,
             source: None,
             address: *address,
-            is_looped: false,
+            is_past_proxy: false,
             reads_http: false,
         };
         Some(self.arrive(pod, arrival, request, trail))

@@ -16,6 +16,7 @@ mod gateway;
 mod http_routes;
 mod locality;
 mod matching;
+mod matrix;
 mod names;
 mod network;
 mod request;
@@ -31,5 +32,6 @@ mod walk;
 
 pub use answer::{Answer, Answerer, Confidence, Decided, Ending, Hop, Outcome};
 pub use facts::Facts;
+pub use matrix::{Cell, Matrix, Target};
 pub use network::Network;
 pub use request::{Caller, Client, Protocol, Request, Token};

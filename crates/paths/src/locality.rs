@@ -46,7 +46,7 @@ fn covers(wanted: &str, locality: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::covers;
+    use super::covers;
 
     #[test]
     fn localities_cover_what_lies_below_them() {

@@ -108,7 +108,7 @@ fn header_takes(name: &str, wanted: View<'_>, request: &Request) -> bool {
 mod tests {
     use serde_json::json;
 
-    use crate::*;
+    use super::*;
     use mesh::Tree;
 
     fn check(rule: &serde_json::Value, request: &Request, expected: bool) {

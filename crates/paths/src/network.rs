@@ -27,6 +27,8 @@ pub struct Network<'m> {
     pub(crate) rules: DestinationRules<'m>,
     pub(crate) virtual_hosts: VirtualHosts<'m>,
     pub(crate) server_groups: Vec<ServerGroup<'m>>,
+    /// All that count as the mesh's own.
+    pub(crate) trust_domains: Vec<&'m str>,
     scopes: Mutex<HashMap<ScopeKey, Arc<Scope<'m>>>>,
     guards: Mutex<HashMap<(usize, u16), Arc<Guards<'m>>>>,
 }
@@ -60,6 +62,7 @@ impl<'m> Network<'m> {
             rules: DestinationRules::new(mesh),
             virtual_hosts: VirtualHosts::new(mesh),
             server_groups: mesh.server_groups(),
+            trust_domains: mesh.trust_domains().into_iter().collect(),
             services,
             scopes: Mutex::default(),
             guards: Mutex::default(),

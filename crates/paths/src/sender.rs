@@ -36,9 +36,27 @@ impl<'m> Sender<'m> {
         End::new(ending, self.answerer())
     }
 
-    /// What the client of this proxy sees of an end on the far side. A proxy that reads HTTP turns what happens to
+    /// What the client of this proxy sees of an end on the far side.
+    pub(crate) fn relay(&self, end: End<'m>) -> End<'m> {
+        Relay { layer: self.layer, answerer: self.answerer() }.hand_back(end)
+    }
+}
+
+/// How a proxy hands an end back to its client.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Relay {
+    layer: Layer,
+    answerer: Answerer,
+}
+
+impl Relay {
+    /// A proxy that reads HTTP turns what happens to
     /// connections into statuses (<https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage>).
-    pub(crate) fn relay(&self, mut end: End<'m>) -> End<'m> {
+    pub(crate) fn hand_back(self, mut end: End<'_>) -> End<'_> {
+        if let Some(pending) = &mut end.pending {
+            pending.relays.push(self);
+            return end;
+        }
         let (flag, detail) = match (end.ending, self.layer) {
             (Ending::Delivered | Ending::Status(_) | Ending::NoName, _) => return end,
             (Ending::Refused, Layer::Http) => {
@@ -49,7 +67,7 @@ impl<'m> Sender<'m> {
             (Ending::Reset, Layer::Http) => ("UC", "connection_termination"),
             (Ending::Refused | Ending::TimedOut, Layer::Tcp) => {
                 end.ending = Ending::Reset;
-                end.by = self.answerer();
+                end.by = self.answerer;
                 return end.flag("UF,URX");
             }
             (Ending::Reset | Ending::TlsFailed, Layer::Tcp) => {
@@ -58,7 +76,7 @@ impl<'m> Sender<'m> {
             }
         };
         end.ending = Ending::Status(503);
-        end.by = self.answerer();
+        end.by = self.answerer;
         end.flag(flag).detail(format!("upstream_reset_before_response_started{{{detail}}}"))
     }
 }

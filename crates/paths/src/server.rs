@@ -35,8 +35,9 @@ pub(crate) struct Arrival<'m> {
     /// Whose connection it is, as far as somebody in the cluster sends it.
     pub source: Option<Caller<'m>>,
     pub address: Option<IpAddr>,
-    /// Whether a proxy sent it to the address of its own pod by way of the Service.
-    pub is_looped: bool,
+    /// Whether a proxy sent it on as it was to a Service's address. If that leads back to the proxy's own pod, it does not come
+    /// in again through the proxy.
+    pub is_past_proxy: bool,
     /// Whether the sending proxy reads HTTP, and so says so to the receiving one.
     pub reads_http: bool,
 }
@@ -50,9 +51,20 @@ pub(crate) enum Reading {
     Sniffed,
 }
 
+/// Who takes connections to a port of a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Front {
+    Gateway,
+    WithoutProxy,
+    /// The port is kept from the proxy.
+    Excluded,
+    Proxy,
+}
+
 /// All that stands before a port of a pod.
 #[derive(Debug)]
 pub(crate) struct Guards<'m> {
+    front: Front,
     mutual_tls: MutualTlsDecision<'m>,
     reading: Reading,
     authentications: Vec<&'m Object>,
@@ -94,42 +106,55 @@ impl<'m> Network<'m> {
         mut trail: Trail,
     ) -> Branches<'m> {
         trail.passes(pod);
-        if is_gateway(pod) {
-            return self.at_gateway(pod, &arrival, request, trail);
+        if trail.is_deferred() {
+            return only(trail, End::pending(pod, arrival, request));
         }
+        self.meet(pod, &arrival, request, trail)
+    }
+
+    /// The same where it has arrived.
+    pub(crate) fn meet(
+        &self,
+        pod: &'m Object,
+        arrival: &Arrival<'m>,
+        request: &Request,
+        mut trail: Trail,
+    ) -> Branches<'m> {
         let port = arrival.port;
-        let Some(proxy) = Proxy::of(pod).filter(|_| !pod.spec().field("hostNetwork").truth()) else {
-            trail.say("server", || format!("{} has no sidecar", pod.full_name()));
-            return self.without_proxy(pod, &arrival, trail);
-        };
+        let guards = self.guards(pod, port, || self.guards_of(pod, port));
+        match guards.front {
+            Front::Gateway => return self.at_gateway(pod, arrival, request, trail),
+            Front::WithoutProxy => {
+                trail.say("server", || format!("{} has no sidecar", pod.full_name()));
+                return self.without_proxy(pod, arrival, &guards, trail);
+            }
+            Front::Excluded => {
+                trail.say("server", || format!("port {port} goes past the sidecar of {}", pod.full_name()));
+                return self.without_proxy(pod, arrival, &guards, trail);
+            }
+            Front::Proxy => {}
+        }
         if let Some(end) = own_page(port, request, Answerer::ServerProxy) {
             trail.say("server", || format!("port {port} is the proxy's own"));
             return only(trail, end.reaching(pod));
         }
-        if is_excluded(pod, port) {
-            trail.say("server", || format!("port {port} goes past the sidecar of {}", pod.full_name()));
-            return self.without_proxy(pod, &arrival, trail);
-        }
-        if arrival.is_looped {
+        if arrival.is_past_proxy && arrival.source.is_some_and(|caller| std::ptr::eq(caller.object, pod)) {
             trail.doubt(|| "a pod that calls itself through a Service's address goes past its own policies".to_owned());
             return only(trail, End::new(Ending::Delivered, Answerer::Application).reaching(pod));
         }
-        if let Some(end) = self.refuses_all(pod, &proxy) {
+        if let Some(end) = self.refuses_all(pod) {
             trail.say("server", || "the proxy has refused its inbound listener, so nothing listens".to_owned());
             return only(trail, end);
         }
-        let guards = self.guards(pod, port, || self.guards_of(pod, port));
-        self.through(pod, &arrival, &guards, request, trail)
+        self.through(pod, arrival, &guards, request, trail)
     }
 
     /// A proxy that could not load its inbound listener: connections are refused.
-    fn refuses_all(&self, pod: &'m Object, _proxy: &Proxy<'m>) -> Option<End<'m>> {
+    fn refuses_all(&self, pod: &'m Object) -> Option<End<'m>> {
         if !self.facts.has_refused(pod.namespace(), pod.name(), "virtualInbound") {
             return None;
         }
-        let filters = self.mesh.policies(Kind::EnvoyFilter, Workload::of_pod(pod));
-        let own = filters.iter().next().filter(|_| filters.iter().count() > 0);
-        let own = own.or_else(|| self.envoy_filters(pod).first().copied());
+        let own = self.envoy_filters(pod).first().copied();
         let end = End::new(Ending::Refused, Answerer::Nobody).reaching(pod);
         let remedy = own.map(|filter| format!("Remove or correct {}.", filter.origin()));
         let end = end.decided_if(own.map(|filter| By::new(filter, "spec.configPatches")));
@@ -179,7 +204,17 @@ impl<'m> Network<'m> {
         let mut filters = self.envoy_filters(pod);
         filters.retain(|filter| touches_inbound(filter));
         filters.extend(self.mesh.policies(Kind::WasmPlugin, workload).iter());
+        let front = if is_gateway(pod) {
+            Front::Gateway
+        } else if Proxy::of(pod).is_none() || pod.spec().field("hostNetwork").truth() {
+            Front::WithoutProxy
+        } else if is_excluded(pod, port) {
+            Front::Excluded
+        } else {
+            Front::Proxy
+        };
         Guards {
+            front,
             mutual_tls: self.mesh.mutual_tls(workload, Some(number)),
             reading,
             authentications: self.mesh.policies(Kind::RequestAuthentication, workload).iter().collect(),
@@ -321,7 +356,7 @@ impl<'m> Network<'m> {
                 }
             }
         }
-        let asked = Asked { mesh: self.mesh, peer, request, port, is_http, has_valid_token };
+        let asked = Asked { trust_domains: &self.trust_domains, peer, request, port, is_http, has_valid_token };
         match authorization::decide(policies, &asked) {
             Decision::Allowed => None,
             Decision::Elsewhere(by) => {
@@ -373,7 +408,13 @@ impl<'m> Network<'m> {
         only(trail, End::new(Ending::Delivered, Answerer::Application).reaching(pod))
     }
 
-    fn without_proxy(&self, pod: &'m Object, arrival: &Arrival<'m>, mut trail: Trail) -> Branches<'m> {
+    fn without_proxy(
+        &self,
+        pod: &'m Object,
+        arrival: &Arrival<'m>,
+        guards: &Guards<'m>,
+        mut trail: Trail,
+    ) -> Branches<'m> {
         if arrival.transport == Transport::Mutual {
             trail.say("server", || "nothing there speaks mutual TLS".to_owned());
             let end = End::new(Ending::TlsFailed, Answerer::Application).reaching(pod);
@@ -383,7 +424,7 @@ impl<'m> Network<'m> {
         if port == AGENT {
             return only(trail, End::new(Ending::Delivered, Answerer::Application).reaching(pod));
         }
-        if declares(pod, port) == Some(false) {
+        if guards.is_declared == Some(false) {
             trail.say("application", || format!("no container of {} declares port {port}", pod.full_name()));
             trail.doubt(|| format!("a container may listen on port {port} without declaring it"));
             return only(trail, End::new(Ending::Refused, Answerer::Nobody).reaching(pod));

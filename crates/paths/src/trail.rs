@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 
 use crate::answer::{Answer, Answerer, Confidence, Decided, Ending, Hop, Outcome};
+use crate::request::Request;
+use crate::sender::Relay;
+use crate::server::Arrival;
 use mesh::Object;
 
 /// An object and the field in it that decides.
@@ -33,6 +36,8 @@ pub(crate) struct Trail {
     hops: Option<Vec<Hop>>,
     /// Pods whose proxies it passes, or that it reaches.
     pods: Vec<(String, String)>,
+    /// Whether the way stops at the far side, to be gone on with for each caller in turn.
+    is_deferred: bool,
     /// What may be otherwise than told.
     doubt: Option<String>,
     unknown: Option<String>,
@@ -41,6 +46,27 @@ pub(crate) struct Trail {
 impl Trail {
     pub(crate) fn kept() -> Self {
         Self { hops: Some(Vec::new()), ..Self::default() }
+    }
+
+    pub(crate) fn deferred() -> Self {
+        Self { is_deferred: true, ..Self::default() }
+    }
+
+    pub(crate) fn is_deferred(&self) -> bool {
+        self.is_deferred
+    }
+
+    /// The same way, to be gone to its end.
+    pub(crate) fn resumed(&self) -> Self {
+        Self { is_deferred: false, ..self.clone() }
+    }
+
+    pub(crate) fn confidence(&self) -> Confidence {
+        match (&self.unknown, &self.doubt) {
+            (Some(_), _) => Confidence::Unknown,
+            (None, Some(_)) => Confidence::Likely,
+            (None, None) => Confidence::Certain,
+        }
     }
 
     pub(crate) fn say(&mut self, at: &'static str, says: impl FnOnce() -> String) {
@@ -81,11 +107,28 @@ pub(crate) struct End<'m> {
     pub decided: Option<By<'m>>,
     pub remedy: Option<String>,
     pub reaches: Option<&'m Object>,
+    /// A connection that has come to a pod and was not followed further.
+    pub pending: Option<Box<Pending<'m>>>,
+}
+
+/// A connection at the far side, and the proxies that will hand its end back.
+#[derive(Debug, Clone)]
+pub(crate) struct Pending<'m> {
+    pub pod: &'m Object,
+    pub arrival: Arrival<'m>,
+    pub request: Request,
+    pub relays: Vec<Relay>,
 }
 
 impl<'m> End<'m> {
     pub(crate) fn new(ending: Ending, by: Answerer) -> Self {
-        Self { ending, by, flag: None, detail: None, decided: None, remedy: None, reaches: None }
+        Self { ending, by, flag: None, detail: None, decided: None, remedy: None, reaches: None, pending: None }
+    }
+
+    /// A connection that is to be followed for each caller.
+    pub(crate) fn pending(pod: &'m Object, arrival: Arrival<'m>, request: &Request) -> Self {
+        let pending = Pending { pod, arrival, request: request.clone(), relays: Vec::new() };
+        Self { pending: Some(Box::new(pending)), ..Self::new(Ending::Delivered, Answerer::Application) }
     }
 
     pub(crate) fn flag(mut self, flag: &'static str) -> Self {

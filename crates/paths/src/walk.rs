@@ -12,7 +12,7 @@ use crate::sender::{Layer, Sender};
 use crate::server::{Arrival, Transport, own_page};
 use crate::services::Sort;
 use crate::trail::{self, Branch, Branches, By, End, Trail, only, weighted};
-use mesh::{Kind, Object, OutboundMode};
+use mesh::{Kind, Object, OutboundMode, is_gateway};
 
 impl<'m> Network<'m> {
     /// What happens to a request.
@@ -33,6 +33,11 @@ impl<'m> Network<'m> {
         {
             return branches;
         }
+        if let Client::Inside(caller) = client
+            && is_gateway(caller.object)
+        {
+            return self.by_gateway(caller, request, trail);
+        }
         let dial = match self.dial(client, request, &mut trail) {
             Ok(dial) => dial,
             Err(by) => {
@@ -46,6 +51,22 @@ impl<'m> Network<'m> {
             }
             Client::Inside(caller) => self.direct(&dial, Some(*caller), caller.address(), None, request, trail),
             Client::Outside { address } => self.direct(&dial, None, *address, None, request, trail),
+        }
+    }
+
+    /// From a gateway, as if one of its routes led there.
+    fn by_gateway(&self, caller: &Caller<'m>, request: &Request, mut trail: Trail) -> Branches<'m> {
+        let layer = if request.protocol == Protocol::Http { Layer::Http } else { Layer::Tcp };
+        let sender = Sender { caller: *caller, scope: self.scope_of(caller), layer, is_gateway: true };
+        let found = match self.in_cluster(sender.scope.namespace, &host_of(&request.host)) {
+            Some(Dialled::Service(at) | Dialled::Headless(at)) => Some(at),
+            Some(Dialled::Pod(_) | Dialled::Outside) | None => self.known_service(&sender.scope, &request.host),
+        };
+        let known = found.filter(|at| sender.scope.knows(*at) && self.services[*at].port(request.port).is_some());
+        trail.say("gateway", || format!("if a route of {} leads there", caller.name(self.mesh)));
+        match known {
+            Some(at) => self.to_cluster(&sender, at, request.port, None, None, request, trail),
+            None => only(trail, sender.ends(503).flag("NC").detail("cluster_not_found")),
         }
     }
 
@@ -358,15 +379,13 @@ impl<'m> Network<'m> {
         mut trail: Trail,
     ) -> Branches<'m> {
         let transport = if request.protocol.is_tls() { Transport::ApplicationTls } else { Transport::Plain };
-        let arrival = |pod: &Object, port: u16| Arrival {
+        let arrival = |port: u16| Arrival {
             port,
             transport,
             transport_by: past.clone().flatten(),
             source,
             address,
-            is_looped: past.is_some()
-                && matches!(dial.to, Dialled::Service(_))
-                && source.is_some_and(|caller| std::ptr::eq(caller.object, pod)),
+            is_past_proxy: past.is_some() && matches!(dial.to, Dialled::Service(_)),
             reads_http: false,
         };
         match dial.to {
@@ -374,7 +393,7 @@ impl<'m> Network<'m> {
                 trail.say("network", || "leaves the mesh".to_owned());
                 only(trail, End::new(Ending::Delivered, Answerer::Outside))
             }
-            Dialled::Pod(pod) => self.arrive(pod, arrival(pod, dial.port), request, trail),
+            Dialled::Pod(pod) => self.arrive(pod, arrival(dial.port), request, trail),
             Dialled::Service(at) | Dialled::Headless(at) => {
                 let service = &self.services[at];
                 let is_headless = service.sort == Sort::Headless;
@@ -411,7 +430,7 @@ impl<'m> Network<'m> {
                         _ => Some(dial.port),
                     };
                     let ways = match (endpoint.pod(), target) {
-                        (Some(pod), Some(target)) => self.arrive(pod, arrival(pod, target), request, trail.clone()),
+                        (Some(pod), Some(target)) => self.arrive(pod, arrival(target), request, trail.clone()),
                         (Some(pod), None) => {
                             only(trail.clone(), End::new(Ending::Refused, Answerer::Nobody).reaching(pod))
                         }

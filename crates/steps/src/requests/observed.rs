@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::target::PROXY;
 use cluster::{Cluster, Error, LogQuery, read};
-use logs::{AccessLogLine, LineParser};
+use logs::AccessLogLine;
 use mesh::{Kind, Mesh, Proxy};
 use paths::{Answer, Answerer, Ending, Request};
 use report::Skipped;
@@ -61,8 +61,7 @@ pub(super) async fn gather(
     for (pod, log) in read_logs {
         match read(log)? {
             Ok(log) => {
-                let mut parser = LineParser::default();
-                let lines = log.lines().filter_map(|line| parse(&mut parser, line));
+                let lines = log.lines().filter_map(parse);
                 logs.lines.insert(pod, lines.collect());
             }
             Err(skipped) => logs.skipped.push(skipped),
@@ -72,7 +71,7 @@ pub(super) async fn gather(
 }
 
 /// A line comes with the kubelet's time in front of it.
-fn parse(_parser: &mut LineParser, line: &str) -> Option<AccessLogLine> {
+fn parse(line: &str) -> Option<AccessLogLine> {
     let rest = line.split_once(' ').map_or(line, |(_, rest)| rest);
     AccessLogLine::parse(rest)
 }
@@ -80,13 +79,9 @@ fn parse(_parser: &mut LineParser, line: &str) -> Option<AccessLogLine> {
 impl AccessLogs {
     /// What a proxy says of requests to this authority and path, grouped by how they ended.
     pub(super) fn like(&self, pod: &(String, String), request: &Request) -> Vec<ObservedRequests> {
-        let authority = request.authority();
-        let wanted = authority.trim_end_matches('.').to_ascii_lowercase();
-        let host = wanted.rsplit_once(':').map_or(wanted.as_str(), |(host, _)| host);
-        let is_same_host = |line: &AccessLogLine| {
-            let own = line.authority.as_deref().unwrap_or_default().to_ascii_lowercase();
-            own == wanted || own.rsplit_once(':').map_or(own.as_str(), |(own, _)| own) == host
-        };
+        let wanted = service_name(&pod.0, &request.authority());
+        let is_same_host =
+            |line: &AccessLogLine| line.authority.as_deref().is_some_and(|own| service_name(&pod.0, own) == wanted);
         let is_same_path = |line: &AccessLogLine| {
             let own = line.path.as_deref().unwrap_or_default();
             own.split('?').next() == Some(request.path_only())
@@ -111,6 +106,18 @@ impl AccessLogs {
         groups.sort_by_key(|group| std::cmp::Reverse(group.count));
         groups
     }
+}
+
+/// A host without its port, the same for all the forms in which a service's name may be written.
+fn service_name(namespace: &str, authority: &str) -> String {
+    let authority = authority.to_ascii_lowercase();
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u16>().is_ok() => host,
+        _ => &authority,
+    };
+    let host = host.trim_end_matches('.');
+    let short = host.strip_suffix(".svc.cluster.local").or(host.strip_suffix(".svc")).unwrap_or(host);
+    if short.contains('.') { short.to_owned() } else { format!("{short}.{namespace}") }
 }
 
 /// What of the log is foretold by no outcome: the newest requests that ended in another way.
