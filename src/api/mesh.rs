@@ -7,6 +7,7 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
+use http::header;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
@@ -17,11 +18,17 @@ use super::{
 use crate::{
     auth,
     runs::Answer,
-    steps::{self, Inputs, MeshPathData, MeshPathInput},
+    steps::{
+        self, AnalyzedFile, Inputs, MeshCallersData, MeshCallersInput, MeshImpactData, MeshImpactInput, MeshPathData,
+        MeshPathInput,
+    },
 };
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(mesh_path, mesh_paths))
+    OpenApiRouter::new()
+        .routes(routes!(mesh_path, mesh_paths))
+        .routes(routes!(mesh_callers))
+        .routes(routes!(mesh_impact))
 }
 
 /// Say what happens to a request, and why
@@ -45,6 +52,43 @@ async fn mesh_paths(
     request: Request,
 ) -> ApiResult<Response> {
     posted::<steps::MeshPath>(state, caller, query, request).await
+}
+
+/// Say who can reach a service
+///
+/// Every workload, gateway and pod outside of the mesh against one service, one caller against everything, or the whole matrix.
+#[utoipa::path(get, path = "/v1/mesh/callers", tag = "mesh", params(MeshCallersInput, StepParams),
+    responses((status = 200, body = Answer<MeshCallersData>), ApiError))]
+async fn mesh_callers(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
+    state.answer_query(&steps::MeshCallers, &caller, query).await
+}
+
+/// Say which requests a change would end differently
+///
+/// Proposed YAML, and objects that would be deleted. The body is YAML of up to 10 MiB, or JSON with `files`, `delete` and
+/// the options.
+#[utoipa::path(post, path = "/v1/mesh/impact", tag = "mesh", params(StepParams),
+    request_body(content((MeshImpactInput = "application/json"), (String = "application/yaml"))),
+    responses((status = 200, body = Answer<MeshImpactData>), ApiError))]
+async fn mesh_impact(
+    state: AppState,
+    Caller(caller): Caller,
+    mut query: StepQuery,
+    request: Request,
+) -> ApiResult<Response> {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if !content_type.is_some_and(|media| media.contains("yaml")) {
+        return posted::<steps::MeshImpact>(state, caller, query, request).await;
+    }
+    let bytes = Bytes::from_request(request, &state).await.map_err(|error| body_error(&error))?;
+    let content = String::from_utf8(bytes.to_vec())
+        .map_err(|error| ApiError::new(error::INVALID_REQUEST, format!("the body is not UTF-8: {error}")))?;
+    let (format, capture) = (query.format, query.capture.take());
+    let mut input: MeshImpactInput = query.read()?;
+    input.files = vec![AnalyzedFile { name: "request.yaml".to_owned(), content }];
+    let prepared = steps::prepared::<steps::MeshImpact>(input)?;
+    let place = state.place(&caller, capture.as_deref()).await?;
+    state.answer_prepared(prepared.as_ref(), &place, format).await
 }
 
 /// Carries out a step whose inputs come as a JSON body.

@@ -22,8 +22,8 @@ use crate::{
     selection::Selection,
     start,
     steps::{
-        self, Analyze, AnalyzeInput, AnalyzedFile, BugReport, BugReportInput, Inputs, Invalid, Outcome, Prepared,
-        Step as _,
+        self, Analyze, AnalyzeInput, AnalyzedFile, BugReport, BugReportInput, Inputs, Invalid, MeshImpact,
+        MeshImpactInput, Outcome, Prepared, Step as _,
     },
 };
 
@@ -31,6 +31,8 @@ use crate::{
 const SMALL_LOG_LINES: u64 = 400;
 /// Exit code for wrong inputs (`EX_USAGE`), as istioctl's.
 pub const USAGE: u8 = 64;
+/// Exit code where a change would break requests that work, as `istioctl analyze` has it for what it finds.
+const BREAKS: u8 = 79;
 
 /// `meshtriage run`.
 pub async fn run(args: &config::Run) -> anyhow::Result<ExitCode> {
@@ -48,10 +50,17 @@ pub async fn run(args: &config::Run) -> anyhow::Result<ExitCode> {
     }
     let analyze = about.id == Analyze::ABOUT.id;
     let over_cluster = args.cluster.is_given();
-    if !analyze && over_cluster && !args.files.is_empty() {
-        return Ok(usage("only istioctl.analyze looks at --files on top of a cluster"));
+    let impact = about.id == MeshImpact::ABOUT.id;
+    if !analyze && !impact && over_cluster && !args.files.is_empty() {
+        return Ok(usage("only istioctl.analyze and mesh.impact look at --files on top of a cluster"));
     }
-    let prepared = if analyze { prepare_analysis(args)? } else { step.prepare(Inputs::Pairs(args.input.clone())) };
+    let prepared = if analyze {
+        prepare_analysis(args)?
+    } else if impact {
+        prepare_impact(args)?
+    } else {
+        step.prepare(Inputs::Pairs(args.input.clone()))
+    };
     let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(invalid) => return Ok(usage(&described(&invalid))),
@@ -59,7 +68,7 @@ pub async fn run(args: &config::Run) -> anyhow::Result<ExitCode> {
     let cluster = match args.files.as_slice() {
         [] => start::open_cluster(&args.cluster).await?,
         // The rules read files themselves, with their lines.
-        _ if analyze && over_cluster => start::open_cluster(&args.cluster).await?,
+        _ if impact || analyze && over_cluster => start::open_cluster(&args.cluster).await?,
         _ if analyze => cluster::nothing(),
         files => start::open_files(files, &args.cluster).await?,
     };
@@ -86,11 +95,14 @@ pub async fn run(args: &config::Run) -> anyhow::Result<ExitCode> {
     if !text.is_empty() && !text.ends_with('\n') {
         writeln!(out)?;
     }
-    if !analyze {
+    if !analyze && !impact {
         return Ok(ExitCode::SUCCESS);
     }
     let data = answered.answer.data.value();
     let flag = |name: &str| data.get(name).and_then(Value::as_bool).unwrap_or(false);
+    if impact {
+        return Ok(if flag("breaks") { ExitCode::from(BREAKS) } else { ExitCode::SUCCESS });
+    }
     let (failing, unparsed) = (flag("failing"), flag("unparsed"));
     remark(args, &answered.answer.findings, format, failing, unparsed);
     Ok(ExitCode::from(Analyze::exit_code(failing, unparsed)))
@@ -169,6 +181,18 @@ fn prepare_analysis(args: &config::Run) -> anyhow::Result<Result<Box<dyn Prepare
     }
     input.alone = !args.files.is_empty() && !args.cluster.is_given();
     Ok(steps::prepared::<Analyze>(input))
+}
+
+/// The inputs of an impact, with the files that are named as what is proposed.
+fn prepare_impact(args: &config::Run) -> anyhow::Result<Result<Box<dyn Prepared>, Vec<Invalid>>> {
+    let mut input: MeshImpactInput = match Inputs::Pairs(args.input.clone()).read() {
+        Ok(input) => input,
+        Err(invalid) => return Ok(Err(invalid)),
+    };
+    for path in files::listed(&args.files)? {
+        input.files.push(AnalyzedFile { name: path.display().to_string(), content: read(&path)? });
+    }
+    Ok(steps::prepared::<MeshImpact>(input))
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

@@ -12,6 +12,8 @@ pub struct Facts {
     pub ejected: BTreeSet<(String, String, String, String)>,
     /// Secrets that the proxy of a gateway still waits for: namespace and pod of the proxy, namespace and name of the Secret.
     pub awaited_secrets: BTreeSet<(String, String, String, String)>,
+    /// When `VirtualService`s were created, by namespace and name, where their documents do not say, as those of a change.
+    pub created: BTreeMap<(String, String), String>,
     /// What names outside of the cluster resolve to. None where nobody has looked: they are then taken to resolve.
     pub outside_names: Option<BTreeMap<String, Vec<IpAddr>>>,
 }

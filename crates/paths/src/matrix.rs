@@ -5,6 +5,8 @@
 //! who they are, is asked for each of them.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::answer::{Answerer, Confidence, Decided, Ending};
 use crate::network::Network;
@@ -16,8 +18,8 @@ use mesh::{Kind, Object, is_gateway};
 /// A port of a host that requests may go to.
 #[derive(Debug, Clone)]
 pub struct Target<'m> {
-    /// The Service or `ServiceEntry`.
-    pub object: &'m Object,
+    /// The Service or `ServiceEntry`, where it is one.
+    pub object: Option<&'m Object>,
     pub request: Request,
 }
 
@@ -31,6 +33,8 @@ pub struct Cell {
     /// How many of a hundred get through.
     pub good_percent: f32,
     pub confidence: Confidence,
+    /// Stands for the workloads that they reach, and in which parts.
+    pub reaches: u64,
     /// The place of the object that makes them fail, among the matrix's `deciders`.
     pub decider: Option<u32>,
 }
@@ -63,7 +67,7 @@ impl<'m> Network<'m> {
                     Some(_) if !port.is_http() => Protocol::Tcp,
                     Some(_) | None => Protocol::Http,
                 };
-                Target { object: service.object, request }
+                Target { object: Some(service.object), request }
             })
         });
         targets.collect()
@@ -148,7 +152,7 @@ impl<'m> Network<'m> {
             let mut key = format!("{scope} {} {}", caller.has_proxy, is_gateway(caller.object));
             for (name, value) in caller.workload.annotations.entries() {
                 if name.starts_with("traffic.sidecar.istio.io/") {
-                    key.push_str(&format!(" {name}={}", value.written()));
+                    let _ = write!(key, " {name}={}", value.written());
                 }
             }
             if by_locality {
@@ -183,11 +187,19 @@ struct Sum<'m> {
     worst: Option<(f64, End<'m>)>,
     best: Option<End<'m>>,
     confidence: Option<Confidence>,
+    reaches: u64,
 }
 
 impl<'m> Sum<'m> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share is from 0 to 1")]
     fn add(&mut self, share: f64, end: &End<'m>, confidence: Confidence) {
         self.confidence = self.confidence.max(Some(confidence));
+        if let Some(object) = end.reaches {
+            let mut hasher = DefaultHasher::new();
+            (object.namespace(), object.name(), (share * 1000.0).round() as u64).hash(&mut hasher);
+            // In whatever order the ways come.
+            self.reaches = self.reaches.wrapping_add(hasher.finish());
+        }
         if end.ending.is_good() {
             self.good += share;
             self.best.get_or_insert_with(|| end.clone());
@@ -213,6 +225,7 @@ impl<'m> Sum<'m> {
             answered_by: shown.as_ref().map_or(Answerer::Nobody, |end| end.by),
             flag: shown.as_ref().and_then(|end| end.flag),
             good_percent: (self.good * 100.0) as f32,
+            reaches: self.reaches,
             confidence: self.confidence.unwrap_or(Confidence::Unknown),
             decider,
         }

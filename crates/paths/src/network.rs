@@ -53,17 +53,17 @@ impl<'m> Network<'m> {
         }
         let mut network = Self {
             mesh,
-            facts,
             by_host: HashMap::with_capacity(services.len()),
             wildcards: Vec::new(),
             by_port: HashMap::new(),
             by_address: HashMap::new(),
             pods: HashMap::new(),
             rules: DestinationRules::new(mesh),
-            virtual_hosts: VirtualHosts::new(mesh),
+            virtual_hosts: VirtualHosts::new(mesh, &facts),
             server_groups: mesh.server_groups(),
             trust_domains: mesh.trust_domains().into_iter().collect(),
             services,
+            facts,
             scopes: Mutex::default(),
             guards: Mutex::default(),
         };

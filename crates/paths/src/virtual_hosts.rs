@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+use crate::facts::Facts;
 use crate::scope::Scope;
 use mesh::{Kind, Mesh, Object, host};
 
@@ -16,9 +17,18 @@ pub(crate) struct VirtualHosts<'m> {
 }
 
 impl<'m> VirtualHosts<'m> {
-    pub(crate) fn new(mesh: &'m Mesh) -> Self {
+    pub(crate) fn new(mesh: &'m Mesh, facts: &Facts) -> Self {
         let mut services: Vec<&Object> = mesh.each(Kind::VirtualService).collect();
-        services.sort_by_key(|service| service.age());
+        let created = |service: &Object| {
+            let key = (service.namespace().to_owned(), service.name().to_owned());
+            facts.created.get(&key).cloned()
+        };
+        // One that nobody has created yet will be the newest.
+        services.sort_by_cached_key(|service| {
+            let (own, name, namespace) = service.age();
+            let time = if own.is_empty() { created(service) } else { Some(own.to_owned()) };
+            (time.is_none(), time, name.to_owned(), namespace.to_owned())
+        });
         let mut exact: HashMap<String, Vec<usize>> = HashMap::new();
         let mut wildcards = Vec::new();
         for (at, service) in services.iter().enumerate() {

@@ -65,7 +65,11 @@ pub use misconfiguration::{
 };
 pub use proxy_config::{ProxyConfig, ProxyConfigData, ProxyConfigInput, ProxyConfigKind, ProxyOutput};
 pub use proxy_status::{ProxyStatusData, ProxyStatusInput, ProxyStatusStep};
-pub use requests::{AskedRequest, MeshPath, MeshPathData, MeshPathInput, ObservedRequests, PathAnswer, proxy_facts};
+pub use requests::{
+    AskedRequest, CallerRow, MeshCallers, MeshCallersData, MeshCallersInput, MeshImpact, MeshImpactData,
+    MeshImpactInput, MeshPath, MeshPathData, MeshPathInput, ObservedRequests, PathAnswer, RequestDifference,
+    RequestEnd, proxy_facts,
+};
 pub use resource_status::{ResourceStatus, ResourceStatusData, ResourceStatusInput};
 pub use resource_usage::{ResourceUsage, ResourceUsageData, ResourceUsageInput};
 pub use restart::{
@@ -110,6 +114,8 @@ pub static STEPS: &[&dyn AnyStep] = &[
     &HttpProxies,
     &AccessLogs,
     &MeshPath,
+    &MeshCallers,
+    &MeshImpact,
 ];
 
 /// The step of that id.

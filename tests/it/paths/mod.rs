@@ -1,5 +1,7 @@
 //! What is foretold of requests, held against what really happened to them.
 
+mod callers;
+mod impact;
 mod probes;
 mod steps;
 

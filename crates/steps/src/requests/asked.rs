@@ -134,17 +134,25 @@ impl AskedRequest {
         if self.from == "outside" {
             return Ok(Client::Outside { address: None::<IpAddr> });
         }
-        let (namespace, name) = self.from.split_once('/').unwrap_or(("", &self.from));
-        Caller::find(mesh, namespace, name).map(Client::Inside).ok_or_else(|| {
-            let pods = mesh.in_namespace(Kind::Pod, namespace).map(|pod| mesh.workload_of(pod).name());
-            let mut names: Vec<&str> = pods.collect();
-            names.sort_by_cached_key(|other| std::cmp::Reverse((strsim::jaro_winkler(other, name) * 1000.0) as u32));
-            names.dedup();
-            let near = match names.is_empty() {
-                true => format!("namespace {namespace} has no pods"),
-                false => format!("there are {}", names.into_iter().take(SHOWN).collect::<Vec<_>>().join(", ")),
-            };
-            Error::NotFound { what: format!("workload {} ({near})", self.from) }
-        })
+        find_caller(mesh, &self.from).map(Client::Inside)
     }
+}
+
+/// The workload or pod of this name, as `namespace/name`.
+pub(super) fn find_caller<'m>(mesh: &'m Mesh, from: &str) -> Result<Caller<'m>, Error> {
+    let (namespace, name) = from.split_once('/').unwrap_or(("", from));
+    Caller::find(mesh, namespace, name).ok_or_else(|| {
+        let pods = mesh.in_namespace(Kind::Pod, namespace).map(|pod| mesh.workload_of(pod).name());
+        let mut names: Vec<&str> = pods.collect();
+        names.sort_by(|a, b| {
+            strsim::jaro_winkler(b, name).total_cmp(&strsim::jaro_winkler(a, name)).then_with(|| a.cmp(b))
+        });
+        names.dedup();
+        let near = if names.is_empty() {
+            format!("namespace {namespace} has no pods")
+        } else {
+            format!("there are {}", names.into_iter().take(SHOWN).collect::<Vec<_>>().join(", "))
+        };
+        Error::NotFound { what: format!("workload {from} ({near})") }
+    })
 }

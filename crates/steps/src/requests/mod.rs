@@ -2,12 +2,17 @@
 //! a change would end differently (`mesh.impact`).
 
 mod asked;
+mod callers;
+mod impact;
+mod made;
 mod observed;
 mod path;
 mod proxies;
 mod show;
 
 pub use asked::AskedRequest;
+pub use callers::{CallerRow, MeshCallers, MeshCallersData, MeshCallersInput};
+pub use impact::{MeshImpact, MeshImpactData, MeshImpactInput, RequestDifference, RequestEnd};
 pub use observed::ObservedRequests;
 pub use path::{MeshPath, MeshPathData, MeshPathInput, PathAnswer};
 pub use proxies::gather as proxy_facts;
@@ -19,6 +24,9 @@ codes! {
     PTH0002, Warning, "https://istio.io/latest/docs/ops/common-problems/network-issues/";
     PTH0003, Info, "https://istio.io/latest/docs/ops/diagnostic-tools/proxy-cmd/";
     PTH0004, Warning, "https://istio.io/latest/docs/ops/diagnostic-tools/proxy-cmd/";
+    PTH0101, Error, "https://istio.io/latest/docs/ops/best-practices/traffic-management/";
+    PTH0102, Warning, "https://istio.io/latest/docs/ops/best-practices/traffic-management/";
+    PTH0103, Info, "https://istio.io/latest/docs/ops/best-practices/traffic-management/";
 }
 
 /// What these steps read of the cluster's objects.

@@ -76,7 +76,24 @@ fn parse(line: &str) -> Option<AccessLogLine> {
     AccessLogLine::parse(rest)
 }
 
+/// The request of a line of a client's log.
+pub(super) fn request_of(line: &AccessLogLine) -> Option<Request> {
+    let authority = line.authority.as_deref()?;
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().ok()?),
+        None => (authority, 80),
+    };
+    let mut request = Request::http(host, port);
+    request.method.clone_from(line.method.as_ref()?);
+    request.path = line.path.as_deref()?.split('?').next()?.to_owned();
+    request.path.starts_with('/').then_some(request)
+}
+
 impl AccessLogs {
+    pub(super) fn lines(&self) -> impl Iterator<Item = (&(String, String), &[AccessLogLine])> {
+        self.lines.iter().map(|(pod, lines)| (pod, lines.as_slice()))
+    }
+
     /// What a proxy says of requests to this authority and path, grouped by how they ended.
     pub(super) fn like(&self, pod: &(String, String), request: &Request) -> Vec<ObservedRequests> {
         let wanted = service_name(&pod.0, &request.authority());
