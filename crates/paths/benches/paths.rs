@@ -15,7 +15,10 @@ const NAMESPACES: usize = 50;
 fn builder(services: usize, others: usize) -> MeshBuilder {
     let mut text = String::new();
     for number in 0..NAMESPACES {
-        let _ = writeln!(text, "apiVersion: v1\nkind: Namespace\nmetadata: {{name: n{number}, labels: {{istio-injection: enabled}}}}\n---");
+        let _ = writeln!(
+            text,
+            "apiVersion: v1\nkind: Namespace\nmetadata: {{name: n{number}, labels: {{istio-injection: enabled}}}}\n---"
+        );
         if number % 5 == 0 {
             let _ = writeln!(
                 text,
@@ -63,7 +66,8 @@ fn builder(services: usize, others: usize) -> MeshBuilder {
              [e{number}.example.com], ports: [{{number: 443, name: tls, protocol: TLS}}], resolution: DNS}}\n---"
         );
     }
-    let settings = Settings { runtime_kinds: true, extent: Extent::Whole, ..Settings::new(jiff::Timestamp::UNIX_EPOCH) };
+    let settings =
+        Settings { runtime_kinds: true, extent: Extent::Whole, ..Settings::new(jiff::Timestamp::UNIX_EPOCH) };
     let mut builder = MeshBuilder::new(settings);
     builder.add_files(&[("mesh.yaml".to_owned(), text)]);
     builder
@@ -74,7 +78,9 @@ fn one_path(criterion: &mut Criterion) {
     let network = Network::new(&mesh, Facts::default());
     let client = Client::Inside(Caller::find(&mesh, "n1", "s1-0").expect("it was made"));
     let request = Request::http("s30.n30", 8080);
-    criterion.bench_function("one path, 1,000 services", |bench| bench.iter(|| network.answer(black_box(&client), black_box(&request))));
+    criterion.bench_function("one path, 1,000 services", |bench| {
+        bench.iter(|| network.answer(black_box(&client), black_box(&request)))
+    });
 }
 
 fn matrix(criterion: &mut Criterion) {

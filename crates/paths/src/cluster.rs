@@ -2,6 +2,7 @@
 
 use crate::answer::{Answerer, Ending};
 use crate::locality;
+use crate::names::{Dial, Dialled};
 use crate::network::Network;
 use crate::request::Request;
 use crate::sender::{Layer, Sender};
@@ -110,16 +111,22 @@ impl<'m> Network<'m> {
         mut trail: Trail,
     ) -> Branches<'m> {
         let all = service.endpoints(self.mesh);
+        let keeps_address = service.sort == Sort::Headless && !sender.is_gateway;
+        let is_meant = |endpoint: &Endpoint<'m>| match sender.dialled.filter(|_| keeps_address) {
+            Some(pod) => endpoint.pod().is_some_and(|own| std::ptr::eq(own, pod)),
+            None => endpoint.is_ready,
+        };
+        let target_of = |endpoint: &Endpoint<'m>| if keeps_address { Some(port.number) } else { endpoint.port(port) };
         let object = sender.caller.object;
         let chosen: Vec<(&Endpoint<'m>, f64)> = all
             .iter()
             .filter(|endpoint| {
-                endpoint.is_ready && labels::matches(subset, endpoint.labels) && self.resolves(endpoint, request)
+                is_meant(endpoint) && labels::matches(subset, endpoint.labels) && self.resolves(endpoint)
             })
             .map(|endpoint| (endpoint, endpoint.weight))
             .collect();
         let is_ejected = |(endpoint, _): &(&Endpoint<'m>, f64)| {
-            endpoint.port(port).is_some_and(|target| {
+            target_of(endpoint).is_some_and(|target| {
                 let address = format!("{}:{target}", endpoint.address);
                 self.facts.is_ejected(object.namespace(), object.name(), cluster, &address)
             })
@@ -151,7 +158,7 @@ impl<'m> Network<'m> {
             // They come back after a while, and then it may go well.
             let mut later = Vec::new();
             for (endpoint, _) in put_aside {
-                let Some(target) = endpoint.port(port) else { continue };
+                let Some(target) = target_of(endpoint) else { continue };
                 let mut trail = trail.clone();
                 trail.doubt(|| "outlier detection lets endpoints back after a while".to_owned());
                 later.extend(weighted(self.to_endpoint(sender, endpoint, target, policy, request, trail), 0.0));
@@ -166,7 +173,7 @@ impl<'m> Network<'m> {
         let total: f64 = chosen.iter().map(|(_, weight)| weight).sum();
         let mut branches = Vec::new();
         for (endpoint, weight) in chosen {
-            let Some(target) = endpoint.port(port) else { continue };
+            let Some(target) = target_of(endpoint) else { continue };
             let end = self.to_endpoint(sender, endpoint, target, policy, request, trail.clone());
             branches.extend(weighted(end, weight / total));
         }
@@ -194,12 +201,32 @@ impl<'m> Network<'m> {
         };
         let branches = match endpoint.pod() {
             Some(pod) => self.arrive(pod, arrival, request, trail),
-            None => {
-                trail.say("endpoints", || format!("leaves the cluster to {}:{port}", endpoint.address));
-                only(trail, End::new(Ending::Delivered, Answerer::Outside).reaching(endpoint.object))
-            }
+            None => self.to_address(endpoint, arrival, request, trail),
         };
         branches.into_iter().map(|branch| crate::trail::Branch { end: sender.relay(branch.end), ..branch }).collect()
+    }
+
+    /// To an endpoint that is only an address or a name, which may still be one of the cluster.
+    fn to_address(
+        &self,
+        endpoint: &Endpoint<'m>,
+        arrival: Arrival<'m>,
+        request: &Request,
+        mut trail: Trail,
+    ) -> Branches<'m> {
+        if let Some(pod) = endpoint.address.parse().ok().and_then(|address| self.pod_at(address)) {
+            return self.arrive(pod, arrival, request, trail);
+        }
+        let named = self.in_cluster(endpoint.object.namespace(), &endpoint.address);
+        if let Some(Dialled::Service(at) | Dialled::Headless(at)) = named
+            && arrival.transport != Transport::Originated
+        {
+            let address = self.services[at].addresses.first().copied();
+            let dial = Dial { to: Dialled::Service(at), address, port: arrival.port };
+            return self.direct(&dial, arrival.source, arrival.address, None, request, trail);
+        }
+        trail.say("endpoints", || format!("leaves the cluster to {}:{}", endpoint.address, arrival.port));
+        only(trail, End::new(Ending::Delivered, Answerer::Outside).reaching(endpoint.object))
     }
 
     /// What the connection to an endpoint looks like: as the rule says, else mutual TLS where the other side takes it
@@ -236,7 +263,7 @@ impl<'m> Network<'m> {
     }
 
     /// Whether an endpoint that is a name resolves.
-    fn resolves(&self, endpoint: &Endpoint<'m>, _request: &Request) -> bool {
+    fn resolves(&self, endpoint: &Endpoint<'m>) -> bool {
         if endpoint.address.parse::<std::net::IpAddr>().is_ok() || endpoint.pod().is_some() {
             return true;
         }

@@ -12,6 +12,9 @@ pub struct Facts {
     pub ejected: BTreeSet<(String, String, String, String)>,
     /// Secrets that the proxy of a gateway still waits for: namespace and pod of the proxy, namespace and name of the Secret.
     pub awaited_secrets: BTreeSet<(String, String, String, String)>,
+    /// The certificates that the proxy of a pod trusts, each in its own words: namespace and pod. Two proxies that trust nothing in
+    /// common cannot speak mutual TLS.
+    pub roots: BTreeMap<(String, String), BTreeSet<String>>,
     /// When `VirtualService`s were created, by namespace and name, where their documents do not say, as those of a change.
     pub created: BTreeMap<(String, String), String>,
     /// What names outside of the cluster resolve to. None where nobody has looked: they are then taken to resolve.
@@ -29,6 +32,13 @@ impl Facts {
             let wanted = (namespace.to_owned(), pod.to_owned(), cluster.to_owned(), endpoint.to_owned());
             self.ejected.contains(&wanted)
         }
+    }
+
+    /// Whether two proxies are known to trust nothing in common.
+    pub(crate) fn are_strangers(&self, a: (&str, &str), b: (&str, &str)) -> bool {
+        let roots = |(namespace, pod): (&str, &str)| self.roots.get(&(namespace.to_owned(), pod.to_owned()));
+        !self.roots.is_empty()
+            && matches!((roots(a), roots(b)), (Some(a), Some(b)) if !a.is_empty() && !b.is_empty() && a.is_disjoint(b))
     }
 
     pub(crate) fn awaits(&self, namespace: &str, pod: &str, secret: (&str, &str)) -> bool {

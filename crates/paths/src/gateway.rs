@@ -68,7 +68,8 @@ impl<'m> Network<'m> {
             return only(trail, end.reaching(pod));
         }
         let gates: Vec<Gate<'m>> = self.gates(pod).into_iter().filter(|gate| gate.port == port).collect();
-        let Some(first) = gates.first() else {
+        let refused = self.facts.has_refused(pod.namespace(), pod.name(), &format!("0.0.0.0_{port}"));
+        let Some(first) = gates.first().filter(|_| !refused) else {
             trail.say("gateway", || format!("no Gateway makes {} listen on port {port}", pod.full_name()));
             let end = End::new(Ending::Refused, Answerer::Nobody).reaching(pod);
             return only(
@@ -79,7 +80,10 @@ impl<'m> Network<'m> {
         if first.handling.is_tls() {
             return self.at_tls_gate(pod, &gates, arrival, request, trail);
         }
-        if request.protocol.is_tls() && first.handling == Handling::Http {
+        let is_tls = request.protocol.is_tls()
+            || arrival.transport == Transport::Mutual
+            || arrival.transport == Transport::Originated;
+        if is_tls && first.handling == Handling::Http {
             let by = By::new(first.object, format!("{}.port.protocol", first.path));
             trail.say_by("gateway", &by, || format!("port {port} takes plain HTTP, and this is TLS"));
             let end = End::new(Ending::TlsFailed, Answerer::Gateway).flag("DPE").reaching(pod);
@@ -107,12 +111,18 @@ impl<'m> Network<'m> {
         let port = arrival.port;
         let refused =
             || End::new(Ending::Reset, Answerer::Gateway).flag("NR").detail("filter_chain_not_found").reaching(pod);
-        if !request.protocol.is_tls() {
+        // A sidecar may speak TLS on behalf of an application that does not.
+        let is_by_proxy = matches!(arrival.transport, Transport::Mutual | Transport::Originated);
+        if !request.protocol.is_tls() && !is_by_proxy {
             trail.say("gateway", || format!("port {port} takes TLS, and this is plain text"));
             let end = refused().decided_if(gates.first().map(|gate| By::new(gate.object, gate.path.clone())));
             return only(trail, end.remedy("Use https for this port.".into()));
         }
-        let name = request.server_name().unwrap_or_default().to_ascii_lowercase();
+        let name = if is_by_proxy && !request.protocol.is_tls() {
+            host_of(&request.authority())
+        } else {
+            request.server_name().unwrap_or_default().to_ascii_lowercase()
+        };
         let near = |gate: &&Gate<'m>| gate.nearness(&name).filter(|near| !name.is_empty() || *near == 0);
         let Some(gate) = gates.iter().filter(|gate| near(gate).is_some()).max_by_key(|gate| near(gate)) else {
             let what = if name.is_empty() { "no server name".to_owned() } else { format!("server name {name}") };
@@ -160,7 +170,7 @@ impl<'m> Network<'m> {
             );
             return only(trail, end.remedy(remedy));
         }
-        if gate.demands_certificate && !request.has_certificate {
+        if gate.demands_certificate && !request.has_certificate && arrival.transport != Transport::Mutual {
             let by = By::new(gate.object, format!("{}.tls.mode", gate.path));
             trail.say_by("gateway", &by, || "demands a certificate of the client".to_owned());
             let end = End::new(Ending::TlsFailed, Answerer::Gateway).reaching(pod).decided_if(Some(by));
@@ -175,7 +185,7 @@ impl<'m> Network<'m> {
 
     fn gateway_sender(&self, pod: &'m Object, layer: Layer) -> Sender<'m> {
         let caller = Caller::of_pod(pod);
-        Sender { caller, scope: self.scope_of(&caller), layer, is_gateway: true }
+        Sender { caller, scope: self.scope_of(&caller), layer, is_gateway: true, dialled: None }
     }
 
     /// HTTP: by the header `Host`.
@@ -314,7 +324,9 @@ impl<'m> Network<'m> {
         let workload = Workload::of_pod(pod);
         let all = |kind| -> Vec<&'m Object> { self.mesh.policies(kind, workload).iter().collect() };
         let (authentications, policies) = (all(Kind::RequestAuthentication), all(Kind::AuthorizationPolicy));
-        let peer = Peer { account: None, address: arrival.address, remote: arrival.address };
+        let account = arrival.source.filter(|_| arrival.transport == Transport::Mutual);
+        let account = account.map(|caller| (caller.namespace(), caller.account));
+        let peer = Peer { account, address: arrival.address, remote: arrival.address };
         for plugin in self.mesh.policies(Kind::WasmPlugin, workload).iter() {
             trail.doubt(|| format!("what {} does is not known", plugin.origin()));
         }

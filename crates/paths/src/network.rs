@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use crate::facts::Facts;
+use crate::request::Caller;
 use crate::scope::{Scope, ScopeKey};
 use crate::server::Guards;
 use crate::services::Service;
@@ -73,6 +74,11 @@ impl<'m> Network<'m> {
 
     pub fn mesh(&self) -> &'m Mesh {
         self.mesh
+    }
+
+    /// The pod that has this address, as a caller.
+    pub fn caller_at(&self, address: IpAddr) -> Option<Caller<'m>> {
+        self.pod_at(address).map(Caller::of_pod)
     }
 
     fn index(&mut self) {

@@ -6,6 +6,7 @@ use crate::answer::{Answerer, Ending};
 use crate::request::Caller;
 use crate::scope::Scope;
 use crate::trail::End;
+use mesh::Object;
 
 /// As what a proxy sends traffic on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub(crate) struct Sender<'m> {
     pub scope: Arc<Scope<'m>>,
     pub layer: Layer,
     pub is_gateway: bool,
+    /// The pod that is dialled by its own address, which a headless Service's cluster keeps to.
+    pub dialled: Option<&'m Object>,
 }
 
 impl<'m> Sender<'m> {

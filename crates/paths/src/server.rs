@@ -122,6 +122,11 @@ impl<'m> Network<'m> {
     ) -> Branches<'m> {
         let port = arrival.port;
         let guards = self.guards(pod, port, || self.guards_of(pod, port));
+        if pod.status().get("phase").text() == "Pending" {
+            trail.say("server", || format!("{} does not run yet", pod.full_name()));
+            trail.doubt(|| "a container of the pod may run already".to_owned());
+            return only(trail, End::new(Ending::Refused, Answerer::Nobody).reaching(pod));
+        }
         match guards.front {
             Front::Gateway => return self.at_gateway(pod, arrival, request, trail),
             Front::WithoutProxy => {
@@ -238,7 +243,11 @@ impl<'m> Network<'m> {
             only(trail, end.reaching(pod).decided_if(by).remedy(remedy))
         };
         let mode = guards.mutual_tls.mode;
-        let policy = guards.mutual_tls.policy.map(|policy| By::new(policy, "spec.mtls.mode"));
+        let policy = guards.mutual_tls.policy.map(|policy| {
+            let mut levels = policy.spec().field("portLevelMtls").entries();
+            let is_for_port = levels.any(|(port, _)| port.parse() == Ok(arrival.port));
+            By::new(policy, if is_for_port { "spec.portLevelMtls" } else { "spec.mtls.mode" })
+        });
         if mode == MutualTls::Strict && arrival.transport != Transport::Mutual {
             let what =
                 if arrival.transport == Transport::Plain { "plain text" } else { "TLS without the mesh's certificate" };
@@ -252,6 +261,17 @@ impl<'m> Network<'m> {
                 None => "Give the client a sidecar.".to_owned(),
             };
             return refused(trail, arrival.transport_by.clone().or(policy), remedy);
+        }
+        if arrival.transport == Transport::Mutual
+            && let Some(source) = arrival.source
+            && self
+                .facts
+                .are_strangers((source.object.namespace(), source.object.name()), (pod.namespace(), pod.name()))
+        {
+            trail.say("server", || "the two proxies trust no authority in common".to_owned());
+            let end = End::new(Ending::TlsFailed, Answerer::ServerProxy).reaching(pod);
+            let remedy = "Give both control planes the same root certificate, or certificates under a common one.";
+            return only(trail, end.remedy(remedy.to_owned()));
         }
         if mode == MutualTls::Disable && arrival.transport == Transport::Mutual {
             trail.say("server", || format!("{} takes plain text only", pod.full_name()));

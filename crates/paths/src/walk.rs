@@ -57,7 +57,7 @@ impl<'m> Network<'m> {
     /// From a gateway, as if one of its routes led there.
     fn by_gateway(&self, caller: &Caller<'m>, request: &Request, mut trail: Trail) -> Branches<'m> {
         let layer = if request.protocol == Protocol::Http { Layer::Http } else { Layer::Tcp };
-        let sender = Sender { caller: *caller, scope: self.scope_of(caller), layer, is_gateway: true };
+        let sender = Sender { caller: *caller, scope: self.scope_of(caller), layer, is_gateway: true, dialled: None };
         let found = match self.in_cluster(sender.scope.namespace, &host_of(&request.host)) {
             Some(Dialled::Service(at) | Dialled::Headless(at)) => Some(at),
             Some(Dialled::Pod(_) | Dialled::Outside) | None => self.known_service(&sender.scope, &request.host),
@@ -101,8 +101,13 @@ impl<'m> Network<'m> {
 
     fn outbound(&self, caller: &Caller<'m>, dial: &Dial<'m>, request: &Request, mut trail: Trail) -> Branches<'m> {
         let scope = self.scope_of(caller);
-        let layer = |layer| Sender { caller: *caller, scope: scope.clone(), layer, is_gateway: false };
+        let dialled = if let Dialled::Pod(pod) = dial.to { Some(pod) } else { None };
+        let layer = |layer| Sender { caller: *caller, scope: scope.clone(), layer, is_gateway: false, dialled };
         let (http, tcp) = (layer(Layer::Http), layer(Layer::Tcp));
+        if self.has_refused_listener(caller.object, dial) {
+            trail.say("listener", || format!("the proxy has refused its listener for port {}", dial.port));
+            return self.passthrough(&tcp, dial, request, trail);
+        }
         let is_http = request.protocol == Protocol::Http;
         // A listener for the address goes before one for all addresses.
         if let Some(at) = self.at_own_listener(&http, dial) {
@@ -152,6 +157,14 @@ impl<'m> Network<'m> {
         }
         trail.say("listener", || format!("port {} belongs to {}", dial.port, service.host));
         self.by_connection(&tcp, wildcard, dial.port, request, trail)
+    }
+
+    /// Whether the client's proxy has no listener for what is dialled because it has refused the one that it was sent.
+    fn has_refused_listener(&self, pod: &Object, dial: &Dial<'m>) -> bool {
+        let refused =
+            |address: &str| self.facts.has_refused(pod.namespace(), pod.name(), &format!("{address}_{}", dial.port));
+        !self.facts.refused_listeners.is_empty()
+            && (refused("0.0.0.0") || dial.address.is_some_and(|address| refused(&address.to_string())))
     }
 
     /// The service that has a listener for just the dialled address: one whose port is not known to be HTTP.
@@ -369,7 +382,7 @@ impl<'m> Network<'m> {
 
     /// Without a proxy, or past it: to an address as the cluster's network takes it. `past` is there where a proxy sends it,
     /// with what hides the service from that proxy.
-    fn direct(
+    pub(crate) fn direct(
         &self,
         dial: &Dial<'m>,
         source: Option<Caller<'m>>,

@@ -61,7 +61,7 @@ pub use input::{Inputs, Invalid};
 pub use istiod_logs::{IstiodLogs, IstiodLogsData, IstiodLogsInput};
 pub use istiod_pods::{IstiodPods, IstiodPodsData, IstiodPodsInput};
 pub use misconfiguration::{
-    FailedRequests, Misconfiguration, MisconfigurationData, MisconfigurationInput, Symptom, SymptomGroup,
+    FailedPath, FailedRequests, Misconfiguration, MisconfigurationData, MisconfigurationInput, Symptom, SymptomGroup,
 };
 pub use proxy_config::{ProxyConfig, ProxyConfigData, ProxyConfigInput, ProxyConfigKind, ProxyOutput};
 pub use proxy_status::{ProxyStatusData, ProxyStatusInput, ProxyStatusStep};

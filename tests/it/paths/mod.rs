@@ -2,6 +2,7 @@
 
 mod callers;
 mod impact;
+mod lines;
 mod probes;
 mod steps;
 

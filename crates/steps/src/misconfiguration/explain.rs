@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::{
     access_logs::{FailedRequests, ProxyLog},
+    by_path::ByPath,
     hosts,
     problem::Problems,
     symptom::Symptom,
@@ -74,9 +75,11 @@ pub(super) fn explain(mesh: &Mesh, said: Vec<(Option<&Object>, Finding)>, logs: 
         })
         .collect();
     let (mut unexplained, mut alone) = (Vec::new(), Vec::new());
+    let paths = ByPath::new(mesh);
     for log in logs {
         for failure in &log.failures {
-            let requests = log.requests(failure);
+            let path = paths.of(log.namespace(), &log.subject.name, failure);
+            let requests = FailedRequests { path: Some(path.clone()), ..log.requests(failure) };
             let destinations = destinations(mesh, log, failure);
             let mut is_explained = false;
             for item in items.iter_mut().filter(|item| item.explains(failure, &destinations)) {
@@ -86,7 +89,14 @@ pub(super) fn explain(mesh: &Mesh, said: Vec<(Option<&Object>, Finding)>, logs: 
             if is_explained {
                 continue;
             }
-            if let Some(finding) = log.finding(failure) {
+            if let Some(mut finding) = log.finding(failure) {
+                if path.explains {
+                    let by = path.decided_by.as_ref().map(|by| format!(" ({})", by.words())).unwrap_or_default();
+                    finding.evidence.push(Evidence::new("path", format!("{}{by}", path.says)));
+                    if let Some(remedy) = &path.remedy {
+                        finding.remedy.clone_from(remedy);
+                    }
+                }
                 let symptoms = vec![Symptom::of_status(failure.response_code)];
                 alone.push(Item {
                     finding,
@@ -96,7 +106,9 @@ pub(super) fn explain(mesh: &Mesh, said: Vec<(Option<&Object>, Finding)>, logs: 
                     symptoms,
                 });
             }
-            unexplained.push(requests);
+            if !path.explains {
+                unexplained.push(requests);
+            }
         }
     }
     for item in &mut items {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::observed;
 use cluster::{Cluster, Error};
-use mesh::{Kind, Mesh, Proxy, is_gateway, is_ready};
+use mesh::{Kind, Mesh, Proxy, host, is_gateway, is_ready};
 use paths::{Protocol, Request};
 use report::Skipped;
 
@@ -54,13 +54,22 @@ pub(super) async fn gather(cluster: &Cluster, mesh: &Mesh) -> Result<Made, Error
     for ((namespace, pod), lines) in logs.lines() {
         let Some(object) = mesh.find(Kind::Pod, namespace, pod) else { continue };
         let caller = mesh.workload_of(object).full_name();
-        for request in lines.iter().filter_map(observed::request_of) {
+        for mut request in lines.iter().filter_map(observed::request_of) {
+            request.host = full_name(mesh, namespace, &request.host);
             if made.counts.len() < MOST_REQUESTS {
                 *made.counts.entry((caller.clone(), written(&request))).or_default() += 1;
             }
         }
     }
     Ok(made)
+}
+
+/// A service's full name for any of the forms in which an application may write it.
+fn full_name(mesh: &Mesh, namespace: &str, name: &str) -> String {
+    let short = name.strip_suffix(".svc.cluster.local").or(name.strip_suffix(".svc")).unwrap_or(name);
+    let (service, place) = short.split_once('.').unwrap_or((short, namespace));
+    let is_service = mesh.find(Kind::Service, place, service).is_some();
+    if is_service { host::fqdn(place, service) } else { name.to_owned() }
 }
 
 impl Made {

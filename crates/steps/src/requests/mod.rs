@@ -14,8 +14,10 @@ pub use asked::AskedRequest;
 pub use callers::{CallerRow, MeshCallers, MeshCallersData, MeshCallersInput};
 pub use impact::{MeshImpact, MeshImpactData, MeshImpactInput, RequestDifference, RequestEnd};
 pub use observed::ObservedRequests;
+pub(super) use observed::request_of;
 pub use path::{MeshPath, MeshPathData, MeshPathInput, PathAnswer};
 pub use proxies::gather as proxy_facts;
+pub(super) use show::sentence;
 
 use super::{About, Cost, Invalid, Judgement, Permission, Step, codes::codes, counted, input::check};
 
@@ -43,7 +45,7 @@ const PERMISSIONS: &[Permission] = &[
 ];
 
 /// The kinds of objects that a path depends on.
-fn kinds() -> mesh::KindSet {
+pub(super) fn kinds() -> mesh::KindSet {
     use mesh::Kind;
     let kinds = [
         Kind::Namespace,

@@ -77,7 +77,7 @@ fn parse(line: &str) -> Option<AccessLogLine> {
 }
 
 /// The request of a line of a client's log.
-pub(super) fn request_of(line: &AccessLogLine) -> Option<Request> {
+pub(crate) fn request_of(line: &AccessLogLine) -> Option<Request> {
     let authority = line.authority.as_deref()?;
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) => (host, port.parse().ok()?),

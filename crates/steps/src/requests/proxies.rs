@@ -20,6 +20,8 @@ const TIME: Duration = Duration::from_secs(15);
 struct Standing {
     refused: Vec<String>,
     awaited: Vec<String>,
+    /// The certificates that it trusts.
+    roots: BTreeSet<String>,
     /// Clusters and endpoints.
     ejected: Vec<(String, String)>,
 }
@@ -44,6 +46,7 @@ pub async fn gather(
             }
         };
         let place = || (proxy.namespace.clone(), proxy.name.clone());
+        facts.roots.insert(place(), standing.roots);
         for listener in standing.refused {
             let (namespace, pod) = place();
             facts.refused_listeners.insert((namespace, pod, listener));
@@ -83,8 +86,16 @@ async fn read(cluster: &Cluster, proxy: ProxyPod) -> Result<Read<Standing>, Erro
 fn parse(pages: &[Bytes]) -> Result<Standing, envoy::Error> {
     let [dump, clusters] = pages else { return Ok(Standing::default()) };
     let dump = ConfigDump::parse(dump)?;
-    let mut standing =
-        Standing { refused: dump.refused_listeners(), awaited: dump.awaited_secrets(), ejected: Vec::new() };
+    const BEGINS: &str = "-----BEGIN CERTIFICATE-----";
+    // One that has none yet trusts nobody, which is no reason to call it a stranger.
+    let bundle = envoy::secrets::root_ca(&dump).unwrap_or_default();
+    let roots = bundle.split(BEGINS).skip(1).map(|block| block.split_whitespace().collect::<String>());
+    let mut standing = Standing {
+        roots: roots.collect(),
+        refused: dump.refused_listeners(),
+        awaited: dump.awaited_secrets(),
+        ejected: Vec::new(),
+    };
     for cluster in Clusters::parse(clusters)?.clusters {
         for host in cluster.hosts.iter().filter(|host| host.health.failed_outlier_check) {
             standing.ejected.push((cluster.name.clone(), format!("{}:{}", host.address.address, host.address.port)));

@@ -21,7 +21,7 @@ fn who(answerer: Answerer) -> &'static str {
 }
 
 /// How it ends, in a sentence.
-pub(super) fn sentence(outcome: &Outcome) -> String {
+pub(crate) fn sentence(outcome: &Outcome) -> String {
     let mut text = match (outcome.status, outcome.answered_by) {
         (None, Answerer::Application) => {
             format!("delivered to {}", outcome.reaches.as_deref().unwrap_or("the application"))
