@@ -19,7 +19,6 @@ use super::{
     mesh_pod::{self, MeshWorkload},
 };
 use cluster::{Cluster, Error, pod_http::Place, read};
-use detectors;
 use envoy::{
     access_loggers::{AccessLoggers, access_loggers},
     config_dump::ConfigDump,

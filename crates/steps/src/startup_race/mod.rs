@@ -16,7 +16,6 @@ pub use workload::{EarlyExit, HoldSetting, Protection};
 
 use super::{About, Cost, Invalid, Judgement, Permission, Step, input::check};
 use cluster::{Cluster, Error, LogQuery, read};
-use detectors;
 use mesh::{Kind, KindSet, Mesh, Object, Perspective};
 use problems::{Problem, all_named};
 use report::{Code, Skipped};
