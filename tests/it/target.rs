@@ -222,7 +222,7 @@ async fn api_takes_targets_in_its_paths() {
 
 fn run(capture: &Path, inputs: &[&str]) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_meshtriage"));
-    command.args(["run", "istioctl.proxy-config", "--format", "text", "--capture"]).arg(capture);
+    command.args(["run", "istioctl.proxy-config", "--format", "raw", "--capture"]).arg(capture);
     for input in inputs {
         command.args(["--input", input]);
     }

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     cluster::{Cluster, Error, Resource, Scope},
-    report::{Format, Skipped},
+    report::Skipped,
 };
 
 /// Whether pods are injected.
@@ -248,9 +248,9 @@ impl Step for CheckInject {
         judge::judge(input, evidence)
     }
 
-    fn print(input: &CheckInjectInput, data: &CheckInjectData, format: Format) -> Option<String> {
+    fn raw(input: &CheckInjectInput, data: &CheckInjectData) -> Option<String> {
         // istioctl would say that there is no webhook.
-        if format != Format::Text || data.unread {
+        if data.unread {
             return None;
         }
         match data.targets.as_slice() {

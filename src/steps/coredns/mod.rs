@@ -21,10 +21,7 @@ pub(in crate::steps) use gather::Evidence;
 pub use input::CorednsInput;
 
 use super::{About, Cost, Invalid, Judgement, Permission, Step};
-use crate::{
-    cluster::{Cluster, Error},
-    report::Format,
-};
+use crate::cluster::{Cluster, Error};
 
 /// The cluster's DNS.
 pub struct Coredns;
@@ -69,7 +66,7 @@ impl Step for Coredns {
         judge::judge(input, evidence)
     }
 
-    fn print(_: &CorednsInput, data: &CorednsData, format: Format) -> Option<String> {
-        (format == Format::Text).then(|| data.text.clone())
+    fn raw(_: &CorednsInput, data: &CorednsData) -> Option<String> {
+        Some(tables::text(data))
     }
 }

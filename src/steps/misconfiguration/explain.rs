@@ -15,7 +15,7 @@ use crate::{
     detectors::Certainty,
     logs::{FailureGroup, Side},
     mesh::{Kind, Mesh, Object, host},
-    report::{Evidence, Finding, Severity, words},
+    report::{Evidence, Finding, Severity, formats},
 };
 
 /// Requests shown as the evidence of one finding.
@@ -154,7 +154,7 @@ impl Item {
         ExplainedFinding {
             code: self.finding.code.to_string(),
             severity: self.finding.severity,
-            subject: words::place(&self.finding.subject),
+            subject: formats::place(&self.finding.subject),
             message: self.finding.message.clone(),
             problems: self.problems.iter().map(|(id, _)| *id).collect(),
             certainty: self.problems.first().map(|(_, certainty)| *certainty),

@@ -5,6 +5,7 @@ pub(in crate::steps) mod codes;
 pub(in crate::steps) mod events;
 pub(in crate::steps) mod family;
 pub(in crate::steps) mod gather;
+pub(in crate::steps) mod get;
 pub(in crate::steps) mod judge;
 mod labels;
 pub(in crate::steps) mod object;
@@ -19,6 +20,8 @@ use utoipa::{IntoParams, ToSchema};
 
 pub(in crate::steps) use events::ObjectEvent;
 pub(in crate::steps) use gather::Evidence;
+pub(in crate::steps) use get::{Found, kubectl_get, manifests_yaml};
+pub use get::{Include, KubectlOutput};
 pub(in crate::steps) use object::{ObjectCondition, OwnerReference};
 pub(in crate::steps) use table::PrintedTable;
 pub(in crate::steps) use view::ObjectStatus;
@@ -26,7 +29,7 @@ pub(in crate::steps) use view::ObjectStatus;
 use super::{About, Cost, Invalid, Judgement, Permission, Step, input::check};
 use crate::{
     cluster::{self, Cluster, Resource, Scope},
-    report::{Finding, Format, Skipped, Subject, yaml},
+    report::{Finding, Skipped, Subject},
 };
 use judge::Judge;
 use object::Object;
@@ -57,9 +60,14 @@ pub struct ResourceStatusInput {
     /// Look in all namespaces.
     #[serde(default)]
     pub all_namespaces: bool,
-    /// Print the columns of `--output wide` too.
-    #[serde(default)]
-    pub wide: bool,
+    /// Show each object itself too, in `data.objects`; with `name` it is there anyway.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[param(max_items = 1, inline)]
+    pub include: Vec<Include>,
+    /// What `format=raw` prints, as kubectl's `--output`; its table without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
+    pub output: Option<KubectlOutput>,
 }
 
 /// What `kubectl get` and `kubectl describe` would show.
@@ -145,7 +153,9 @@ impl Step for ResourceStatus {
             skipped.push(part);
             PrintedTable::of_objects(&objects, family.now)
         });
-        let shown = objects.iter().take(gather::MAX_OBJECTS).map(|object| ObjectStatus::of(object, &family)).collect();
+        let whole = input.name.is_some() || !input.include.is_empty();
+        let shown = objects.iter().take(gather::MAX_OBJECTS).map(|object| ObjectStatus::of(object, &family, whole));
+        let shown = shown.collect();
         let data = ResourceStatusData {
             resource: resource.qualified(),
             kind: resource.kind.clone(),
@@ -162,26 +172,9 @@ impl Step for ResourceStatus {
         Judgement { findings, skipped, commands: commands(input, &data), summary, data }
     }
 
-    fn print(input: &ResourceStatusInput, data: &ResourceStatusData, format: Format) -> Option<String> {
-        match format {
-            Format::Text => Some(data.text(input.wide)),
-            Format::Yaml => Some(manifests_yaml(&data.manifests, input.name.is_some())),
-            Format::Json | Format::Markdown | Format::Sarif | Format::Junit => None,
-        }
-    }
-}
-
-impl ResourceStatusData {
-    /// What `kubectl get` prints.
-    fn text(&self, wide: bool) -> String {
-        let one = match self.namespaces.as_slice() {
-            [namespace] if self.namespaced => Some(namespace.as_str()),
-            _ => None,
-        };
-        if self.table.rows.is_empty() {
-            return table::nothing_found(one);
-        }
-        self.table.text(wide, self.namespaced && one.is_none())
+    fn raw(input: &ResourceStatusInput, data: &ResourceStatusData) -> Option<String> {
+        let found = Found::of(data.namespaced, &data.namespaces, input.name.is_some());
+        Some(kubectl_get(input.output, &data.table, &data.manifests, found))
     }
 }
 
@@ -246,19 +239,6 @@ pub(super) fn place(scope: &Scope, namespaced: bool) -> String {
     }
 }
 
-/// Objects as `kubectl get --output yaml` writes them: one alone, or a list.
-pub(super) fn manifests_yaml(objects: &[Object], one: bool) -> String {
-    match objects {
-        [only] if one => yaml::to_string(&only.manifest()),
-        several => yaml::to_string(&serde_json::json!({
-            "apiVersion": "v1",
-            "kind": "List",
-            "metadata": {"resourceVersion": ""},
-            "items": several.iter().map(Object::manifest).collect::<Vec<_>>(),
-        })),
-    }
-}
-
 fn commands(input: &ResourceStatusInput, data: &ResourceStatusData) -> Vec<String> {
     let places = if !data.namespaced {
         vec![String::new()]
@@ -272,7 +252,7 @@ fn commands(input: &ResourceStatusInput, data: &ResourceStatusData) -> Vec<Strin
         (None, Some(selector)) => format!(" --selector {}", quoted(selector)),
         (None, None) => String::new(),
     };
-    let wide = if input.wide { " --output wide" } else { "" };
+    let wide = if input.output == Some(KubectlOutput::Wide) { " --output wide" } else { "" };
     let mut commands = Vec::new();
     for place in places.iter().take(20) {
         commands.push(format!("kubectl get {}{which}{place}{wide}", input.resource));

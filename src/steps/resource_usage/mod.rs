@@ -25,10 +25,7 @@ pub(in crate::steps) use gather::Evidence;
 pub use input::ResourceUsageInput;
 
 use super::{About, Cost, Invalid, Judgement, Permission, Step};
-use crate::{
-    cluster::{Cluster, Error},
-    report::Format,
-};
+use crate::cluster::{Cluster, Error};
 
 /// Resource usage of the mesh.
 pub struct ResourceUsage;
@@ -74,7 +71,7 @@ impl Step for ResourceUsage {
         judge::judge(input, evidence)
     }
 
-    fn print(_: &ResourceUsageInput, data: &ResourceUsageData, format: Format) -> Option<String> {
-        (format == Format::Text).then(|| data.text.clone())
+    fn raw(_: &ResourceUsageInput, data: &ResourceUsageData) -> Option<String> {
+        Some(tables::text(data))
     }
 }

@@ -13,9 +13,6 @@ use crate::{
     report::{Finding, Skipped, Subject},
 };
 
-/// Lines of each kind that are shown; all are counted.
-const MAX_SHOWN: usize = 1000;
-
 /// A proxy's log, read.
 pub(super) struct ReadLog {
     pub(super) shown: SidecarLog,
@@ -139,16 +136,16 @@ fn judge_log(input: &SidecarLogsInput, pod: &Pod, log: &ContainerLog) -> ReadLog
         truncated: log.truncated,
         digest: builder.finish(),
         access: summary.finish(),
-        requests: last(requests),
-        lines: last(lines),
+        requests: last(requests, input.shown()),
+        lines: last(lines, input.shown()),
         text,
     };
     let address = pod.status.as_ref().and_then(|status| status.pod_ip.clone());
     ReadLog { shown, access_lines, address, subject: target::subject(pod).container(PROXY) }
 }
 
-fn last<T>(mut all: Vec<T>) -> Vec<T> {
-    all.drain(..all.len().saturating_sub(MAX_SHOWN));
+fn last<T>(mut all: Vec<T>, shown: usize) -> Vec<T> {
+    all.drain(..all.len().saturating_sub(shown));
     all
 }
 

@@ -144,7 +144,7 @@ async fn thresholds_decide_what_is_reported() {
 async fn text_tells_the_worst_first() {
     let answer = TestApp::over("broken").get("/v1/misc/resource-usage?format=text").await;
     let text = answer.text;
-    let lines = ["[K8S0004]", "\nistiod\n", "\nProxies, most memory first\n", "kind: Sidecar", "\nNot seen:\n"];
+    let lines = ["[K8S0004]", "\nNot seen:\n", "\nistiod\n", "\nProxies, most memory first\n", "kind: Sidecar"];
     let at: Vec<_> =
         lines.iter().map(|line| text.find(line).unwrap_or_else(|| panic!("no {line:?} in {text}"))).collect();
     assert!(at.is_sorted(), "{text}");
