@@ -17,7 +17,7 @@ use utoipa_swagger_ui::Config;
 use super::{AppState, document, methods};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-                      connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+                      connect-src 'self'; font-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'";
 
 /// The document does not change while the program runs.
 static DOCUMENT: LazyLock<Bytes> =
@@ -60,13 +60,23 @@ const START: &str = r##"window.ui = SwaggerUIBundle({
 pub(super) fn routes() -> Router<AppState> {
     Router::new()
         .route("/docs", get(page))
+        .route("/docs/", get(page_below))
         .route("/docs/{file}", get(file))
         .route("/openapi.json", get(openapi))
         .route_layer(middleware::from_fn(methods::tagged))
 }
 
 async fn page() -> Response {
-    let mut response = of("text/html; charset=utf-8", PAGE);
+    page_of(PAGE.to_owned())
+}
+
+/// The same for who asks with a slash at the end: its addresses begin one level up.
+async fn page_below() -> Response {
+    page_of(PAGE.replace("<head>", "<head>\n<base href=\"../\">"))
+}
+
+fn page_of(text: String) -> Response {
+    let mut response = of("text/html; charset=utf-8", text);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));

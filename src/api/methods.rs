@@ -85,9 +85,12 @@ pub(super) async fn tagged(request: Request, next: Next) -> Response {
 }
 
 /// Lets pages of these origins call; none unless the operator names them.
-pub(super) fn cross_origin(origins: &[HeaderValue]) -> CorsLayer {
+pub(super) fn cross_origin(origins: &[HeaderValue]) -> Option<CorsLayer> {
+    if origins.is_empty() {
+        return None;
+    }
     let name = http::HeaderName::from_static;
-    CorsLayer::new()
+    let layer = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins.iter().cloned()))
         .allow_methods([Method::GET, Method::POST, Method::DELETE, Method::HEAD])
         .allow_headers([
@@ -112,5 +115,6 @@ pub(super) fn cross_origin(origins: &[HeaderValue]) -> CorsLayer {
             name("operation-location"),
             name("x-request-id"),
         ])
-        .max_age(std::time::Duration::from_mins(10))
+        .max_age(std::time::Duration::from_mins(10));
+    Some(layer)
 }

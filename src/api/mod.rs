@@ -117,7 +117,7 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(CatchPanicLayer::custom(layers::panicked))
         // What is packed already stays as it is: a part of it would be of no use otherwise.
         .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(NotForContentType::new(PACKED))))
-        .layer(methods::cross_origin(&state.cors_origins))
+        .layer(tower::util::option_layer(methods::cross_origin(&state.cors_origins)))
         .layer(middleware::from_fn_with_state(state.clone(), layers::around))
         .with_state(state)
 }

@@ -309,7 +309,8 @@ async fn wrong_inputs_are_refused_with_the_reason() {
         "{gateway}"
     );
     assert!(refused("kubectl.custom-resources", &[("crd", "pods")]).await.contains("no custom resource"));
-    assert!(refused(STATUS, &[("resource", "deploy"), ("name", "no-such")]).await.contains("not found"));
+    let missing = refused(STATUS, &[("resource", "deploy"), ("name", "istiod-asm-1-3")]).await;
+    assert!(missing.contains("there is no Deployment") && missing.contains("istiod-asm-1-30"), "{missing}");
 }
 
 #[tokio::test]
