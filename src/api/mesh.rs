@@ -83,12 +83,12 @@ async fn mesh_impact(
     let bytes = Bytes::from_request(request, &state).await.map_err(|error| body_error(&error))?;
     let content = String::from_utf8(bytes.to_vec())
         .map_err(|error| ApiError::new(error::INVALID_REQUEST, format!("the body is not UTF-8: {error}")))?;
-    let (format, capture) = (query.format, query.capture.take());
+    let (wanted, capture) = (query.wanted(), query.capture.take());
     let mut input: MeshImpactInput = query.read()?;
     input.files = vec![AnalyzedFile { name: "request.yaml".to_owned(), content }];
     let prepared = steps::prepared::<steps::MeshImpact>(input)?;
     let place = state.place(&caller, capture.as_deref()).await?;
-    state.answer_prepared(prepared.as_ref(), &place, format).await
+    state.answer_prepared(prepared.as_ref(), &place, wanted).await
 }
 
 /// Carries out a step whose inputs come as a JSON body.
@@ -99,11 +99,11 @@ async fn posted<S: steps::Step>(
     request: Request,
 ) -> ApiResult<Response> {
     let bytes = Bytes::from_request(request, &state).await.map_err(|error| body_error(&error))?;
-    let (format, capture) = (query.format, query.capture.take());
+    let (wanted, capture) = (query.wanted(), query.capture.take());
     query.no_inputs()?;
     let value = serde_json::from_slice(&bytes)
         .map_err(|error| ApiError::new(error::INVALID_REQUEST, format!("the body is not JSON: {error}")))?;
     let prepared = steps::prepared::<S>(Inputs::Json(value).read()?)?;
     let place = state.place(&caller, capture.as_deref()).await?;
-    state.answer_prepared(prepared.as_ref(), &place, format).await
+    state.answer_prepared(prepared.as_ref(), &place, wanted).await
 }

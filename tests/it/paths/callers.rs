@@ -58,7 +58,7 @@ async fn what_a_workload_reaches_and_the_whole_as_values() {
     let answer = ask("from=shop/cart").await;
     let rows = answer["data"]["rows"].as_array().unwrap();
     assert!(rows.iter().all(|row| row["from"] == "shop/cart") && rows.len() > 10, "{rows:?}");
-    let text = TestApp::over("broken").get("/v1/mesh/callers?csv=true&format=text").await.text;
+    let text = TestApp::over("broken").get("/v1/mesh/callers?csv=true&format=raw").await.text;
     let pairs = ask("").await["data"]["pairs"].as_u64().unwrap();
     assert_eq!(text.lines().count() as u64, pairs + 1);
     assert!(text.starts_with("from,caller,to,"), "{text}");

@@ -69,10 +69,10 @@ struct Score {
     certain_right: u32,
 }
 
-async fn count(
-    mesh: &Mesh,
+async fn count<'m>(
+    mesh: &'m Mesh,
     cluster: &meshtriage::cluster::Cluster,
-    network: &Network<'_>,
+    network: &Network<'m>,
     score: &mut Score,
 ) -> BTreeMap<String, u32> {
     let mut wrong: BTreeMap<String, u32> = BTreeMap::new();

@@ -1,6 +1,9 @@
 //! A request as callers describe it, and the client that sends it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -10,9 +13,6 @@ use super::Invalid;
 use cluster::Error;
 use mesh::{Kind, Mesh};
 use paths::{Caller, Client, Protocol, Request, Token};
-
-/// Names that are shown where one is not found.
-const SHOWN: usize = 5;
 
 /// One request.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -142,17 +142,8 @@ impl AskedRequest {
 pub(super) fn find_caller<'m>(mesh: &'m Mesh, from: &str) -> Result<Caller<'m>, Error> {
     let (namespace, name) = from.split_once('/').unwrap_or(("", from));
     Caller::find(mesh, namespace, name).ok_or_else(|| {
-        let pods = mesh.in_namespace(Kind::Pod, namespace).map(|pod| mesh.workload_of(pod).name());
-        let mut names: Vec<&str> = pods.collect();
-        names.sort_by(|a, b| {
-            strsim::jaro_winkler(b, name).total_cmp(&strsim::jaro_winkler(a, name)).then_with(|| a.cmp(b))
-        });
-        names.dedup();
-        let near = if names.is_empty() {
-            format!("namespace {namespace} has no pods")
-        } else {
-            format!("there are {}", names.into_iter().take(SHOWN).collect::<Vec<_>>().join(", "))
-        };
-        Error::NotFound { what: format!("workload {from} ({near})") }
+        let known: BTreeSet<&str> =
+            mesh.in_namespace(Kind::Pod, namespace).map(|pod| mesh.workload_of(pod).name()).collect();
+        Error::no_such("from", format!("workload {from:?}"), name, known)
     })
 }

@@ -1,6 +1,6 @@
 //! `mesh.callers`: who can reach a service, what a workload can reach, or everybody against everything.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -9,7 +9,7 @@ use super::{About, Cost, Invalid, Judgement, PERMISSIONS, Step, asked::find_call
 use cluster::{Cluster, Error};
 use mesh::{Kind, Mesh, Perspective, is_gateway};
 use paths::{Answerer, Caller, Cell, Client, Confidence, Decided, Facts, Network, Target};
-use report::{Format, Skipped};
+use report::Skipped;
 
 /// Rows of one answer.
 const MOST_ROWS: usize = 10_000;
@@ -45,7 +45,7 @@ pub struct MeshCallersInput {
     pub path: Option<String>,
     /// Only pairs whose requests do not all get through.
     pub refused: bool,
-    /// As text, write a table of comma-separated values with every pair.
+    /// With format=raw, write every pair as comma-separated values.
     pub csv: bool,
 }
 
@@ -96,7 +96,10 @@ impl MeshCallersInput {
             };
             targets.retain(is_meant);
             if targets.is_empty() {
-                return Err(Error::NotFound { what: format!("service {to}") });
+                let all = network.targets();
+                let known: BTreeSet<String> =
+                    all.iter().filter_map(|target| Some(target.object?.full_name())).collect();
+                return Err(Error::no_such("to", format!("service {to:?}"), to, known.iter().map(String::as_str)));
             }
         }
         if let Some(port) = self.port {
@@ -242,7 +245,7 @@ impl Step for MeshCallers {
         if left_out > 0 && !input.csv {
             skipped.push(Skipped::new(
                 format!("{left_out} pairs"),
-                format!("at most {MOST_ROWS} rows are shown; `csv=true` with format=text has all"),
+                format!("at most {MOST_ROWS} rows are shown; `csv=true` with format=raw has all"),
             ));
         }
         let allowed = pairs - refused - unknown;
@@ -253,10 +256,7 @@ impl Step for MeshCallers {
         Judgement { data, findings: Vec::new(), skipped, commands, summary }
     }
 
-    fn print(_: &MeshCallersInput, data: &MeshCallersData, format: Format) -> Option<String> {
-        if format != Format::Text {
-            return None;
-        }
+    fn raw(_: &MeshCallersInput, data: &MeshCallersData) -> Option<String> {
         if let Some(csv) = &data.csv {
             return Some(csv.clone());
         }

@@ -157,6 +157,11 @@ impl Step for MeshImpact {
         invalid
     }
 
+    /// The namespace may be one that the change itself brings.
+    fn names_what_exists(_: &MeshImpactInput) -> bool {
+        false
+    }
+
     async fn gather(cluster: &Cluster, input: &MeshImpactInput) -> Result<Evidence, Error> {
         let builder = cluster.whole_mesh(kinds()).await?;
         let before = builder.clone().build().seen_from(Perspective::default());

@@ -13,7 +13,7 @@ use super::{
 use cluster::{Cluster, Error};
 use mesh::{Mesh, Perspective};
 use paths::{Client, Confidence, Facts, Network, Outcome};
-use report::{Evidence as Quote, Finding, Format, Skipped, Subject};
+use report::{Evidence as Quote, Finding, Skipped, Subject};
 
 /// Requests of one call.
 const MOST: usize = 100;
@@ -88,8 +88,8 @@ pub struct PathAnswer {
     pub text: String,
     /// The same as a sequence diagram.
     pub mermaid: String,
-    #[serde(skip)]
-    markdown: String,
+    /// The whole chain, with its objects, and the diagram, for documents and tickets.
+    pub markdown: String,
 }
 
 /// What was read.
@@ -242,13 +242,9 @@ impl Step for MeshPath {
         Judgement { data: MeshPathData { paths: answers }, findings, skipped, commands, summary }
     }
 
-    fn print(_: &MeshPathInput, data: &MeshPathData, format: Format) -> Option<String> {
-        let join = |text: fn(&PathAnswer) -> &str| data.paths.iter().map(text).collect::<Vec<_>>().join("\n\n");
-        match format {
-            Format::Text => Some(format!("{}\n", join(|path| &path.text))),
-            Format::Markdown => Some(join(|path| &path.markdown)),
-            _ => None,
-        }
+    fn raw(_: &MeshPathInput, data: &MeshPathData) -> Option<String> {
+        let texts: Vec<&str> = data.paths.iter().map(|path| path.text.as_str()).collect();
+        Some(format!("{}\n", texts.join("\n\n")))
     }
 }
 
