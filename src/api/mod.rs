@@ -47,7 +47,7 @@ use utoipa_swagger_ui::SwaggerUi;
 pub use codes::{FindingCode, codes};
 pub use error::Problem;
 pub use extract::AppState;
-pub use serve::serve;
+pub use serve::{Bounds, Peer, Tls, TlsError, serve, serve_within};
 
 use crate::{
     app::App,

@@ -3,6 +3,8 @@
 mod access;
 mod analyze;
 mod connections;
+mod hostile_connections;
 mod history;
 mod input;
 mod steps;
+mod tls;
