@@ -17,7 +17,7 @@ use super::{
 use crate::{
     auth::{self, Trail},
     cluster,
-    redact::redact_text,
+    redact::Lines,
     steps::IstiodLogsInput,
 };
 
@@ -55,12 +55,14 @@ pub(super) async fn istiod_logs(
         let pod = istiod.pod.metadata.name.clone().unwrap_or_default();
         let log = cluster.follow_log(&namespace, &pod, input.container(), &input.log_query()).await?;
         let contains = input.contains.clone().map(|text| text.to_lowercase());
+        let mut secrets = Lines::default();
         streams.push(Box::pin(lines(log).map(move |line| match line {
             Ok(line) => {
                 let (at, text) = crate::logs::line::split_timestamp(&line);
-                let wanted = contains.as_ref().is_none_or(|wanted| text.to_lowercase().contains(wanted));
+                // Each line is looked at: what it begins may go on in one that is wanted.
+                let (line, _) = secrets.redact(text);
+                let wanted = contains.as_ref().is_none_or(|wanted| line.to_lowercase().contains(wanted));
                 wanted.then(|| {
-                    let line = redact_text(text);
                     let data = FollowedLine { namespace: &namespace, pod: &pod, at, line: &line };
                     Event::default().event("line").json_data(data).unwrap_or_default()
                 })

@@ -15,6 +15,7 @@ use super::{
     AppState,
     error::{self, ApiError},
 };
+use crate::redact::redact_text;
 
 pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PROBLEM: &str = "application/problem+json";
@@ -64,7 +65,7 @@ fn with_problem(response: Response, path: &str, id: &str, plain_json: bool) -> R
     let status = response.status();
     let ours = response.extensions().get::<ApiError>().cloned();
     let error = match ours {
-        Some(error) => error,
+        Some(error) => ApiError { detail: redact_text(&error.detail).into_owned(), ..error },
         None if (status.is_client_error() || status.is_server_error()) && !has_body(&response) => bare(status),
         None => return response,
     };

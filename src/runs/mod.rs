@@ -4,6 +4,7 @@ mod answer;
 mod background;
 pub mod bug_report;
 mod place;
+mod secrets;
 mod upkeep;
 
 use std::{sync::Arc, time::Duration};
@@ -17,6 +18,7 @@ pub use background::{Background, LEASE, Made, Running, Started, Work, start};
 pub use place::Place;
 pub use upkeep::{clean, end_abandoned};
 
+use self::secrets::without_secrets;
 use crate::{
     app::App,
     auth::{Caller, Trail},
@@ -25,7 +27,7 @@ use crate::{
     cluster,
     history::{self, Run, RunHeader, capture_of},
     redact,
-    report::{Completeness, Counts, Data, Finding, Format, State, Verdict, fingerprint, junit, sarif, words},
+    report::{Completeness, Counts, Data, Format, State, Verdict, fingerprint, junit, sarif, words},
     steps::{Invalid, Outcome, Prepared},
 };
 
@@ -129,13 +131,6 @@ async fn succeeded(
     answered
 }
 
-fn redact_finding(finding: &mut Finding) {
-    finding.message = redact::redact_text(&finding.message).into_owned();
-    for evidence in &mut finding.evidence {
-        evidence.text = redact::redact_text(&evidence.text).into_owned();
-    }
-}
-
 /// `2 errors, 1 warning; 3 istiod pods in 2 revisions; 1 part was not seen`.
 fn summed_up(looked_at: &str, counts: Counts, skipped: usize) -> String {
     let mut found = Vec::new();
@@ -163,12 +158,9 @@ impl Carried {
 
     /// Puts an outcome into the envelope: sorted, fingerprinted, and with secrets taken out.
     pub fn answer(&self, cluster_id: &str, clock: Clock, outcome: Outcome) -> Answered {
-        let Outcome { mut data, mut findings, skipped, commands, summary, printed } = outcome;
-        if let Some(redacted) = redact::redact_json(data.text()) {
-            data = Data::of(&redacted);
-        }
+        let outcome = without_secrets(outcome);
+        let Outcome { data, mut findings, skipped, commands, summary, printed } = outcome;
         for finding in &mut findings {
-            redact_finding(finding);
             finding.fingerprint = fingerprint(cluster_id, finding);
         }
         findings.sort_by(|a, b| {
@@ -191,7 +183,6 @@ impl Carried {
             links: RunLinks { itself: format!("/v1/runs/{}", self.id) },
         };
         let summary = summed_up(&summary, counts, skipped.len());
-        let printed = printed.map(|text| redact::redact_text(&text).into_owned());
         Answered { answer: Answer { run, summary, counts, findings, skipped, commands, data }, printed }
     }
 
@@ -213,8 +204,9 @@ impl Carried {
         let mut header = self.blank(app, place, prepared, trail);
         header.state = State::Failed;
         header.verdict = Some(Verdict::Unknown);
-        why.clone_into(&mut header.summary);
-        header.error = Some(why.to_owned());
+        let why = redact::redact_text(why).into_owned();
+        header.summary.clone_from(&why);
+        header.error = Some(why);
         Run { header, answer: None }
     }
 
