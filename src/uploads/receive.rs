@@ -15,7 +15,13 @@ use super::{
     error::{Error, Result},
     shelf::Wanted,
 };
-use crate::{auth::Caller, capture};
+use crate::{
+    auth::Caller,
+    capture::{self, check_room},
+};
+
+/// Bytes after which it is looked again whether the disk has room.
+const ROOM_EVERY: u64 = 8 << 20;
 
 /// What a caller says about the capture that he sends.
 #[derive(Debug, Default)]
@@ -94,16 +100,22 @@ impl Uploads {
     ) -> Result<(TempPath, File)> {
         let limits = &self.shared.limits;
         let working = &self.working().await?.folder;
+        check_room(working, limits.free_bytes.saturating_add(announced.unwrap_or_default()))
+            .map_err(Error::io("write to", working))?;
         let file = tempfile::Builder::new().prefix("upload-").tempfile_in(working);
         let (file, path) = file.map_err(Error::io("write to", working))?.into_parts();
         let mut file = tokio::fs::File::from_std(file);
-        let (mut bytes, mut digest) = (0, Sha256::new());
+        let (mut bytes, mut checked, mut digest) = (0, 0, Sha256::new());
         let mut body = std::pin::pin!(body);
         while let Some(piece) = timeout(limits.stall, body.next()).await.map_err(|_| Error::Stalled(limits.stall))? {
             let piece = piece.map_err(|error| Error::Broken(crate::cluster::chain(&error)))?;
             bytes += piece.len() as u64;
             if bytes > limits.upload_bytes {
                 return Err(Error::TooLarge { limit: limits.upload_bytes });
+            }
+            if bytes - checked >= ROOM_EVERY {
+                checked = bytes;
+                check_room(working, limits.free_bytes).map_err(Error::io("write to", working))?;
             }
             digest.update(&piece);
             file.write_all(&piece).await.map_err(Error::io("write", &*path))?;

@@ -20,6 +20,7 @@ mod proxies;
 mod proxy_config;
 mod resource_status;
 mod same;
+mod secrets;
 mod support;
 mod target;
 mod terminal;

@@ -9,12 +9,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    Router,
-    body::Body,
-    extract::State,
-    routing::get,
-};
+use axum::{Router, body::Body, extract::State, routing::get};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Empty};

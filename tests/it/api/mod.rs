@@ -3,8 +3,8 @@
 mod access;
 mod analyze;
 mod connections;
-mod hostile_connections;
 mod history;
+mod hostile_connections;
 mod input;
 mod steps;
 mod tls;

@@ -48,7 +48,8 @@ async fn renewed_certificate_is_used_without_a_restart() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = Router::new().route("/", get(|| async { "ok" }));
-    let serving = api::serve_within(listener, router, std::future::pending(), Bounds::default(), Some(Arc::clone(&tls)));
+    let serving =
+        api::serve_within(listener, router, std::future::pending(), Bounds::default(), Some(Arc::clone(&tls)));
     tokio::spawn(serving);
 
     assert!(ask(address, &first).await.unwrap().ends_with("ok"));
