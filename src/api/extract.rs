@@ -17,6 +17,7 @@ use serde_json::Value;
 use utoipa::IntoParams;
 
 use super::error::{self, ApiError};
+use super::serve::Peer;
 use crate::{
     app::App,
     auth,
@@ -60,7 +61,8 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let app = AppState::from_ref(state);
         let credential = credential(parts);
-        Ok(Self(app.identify.caller(credential).await?))
+        let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
+        Ok(Self(app.identify.caller(credential, peer).await?))
     }
 }
 

@@ -20,6 +20,39 @@ use crate::redact::redact_text;
 pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PROBLEM: &str = "application/problem+json";
 
+/// What may be shown of an answer in a browser: nothing that it names, and not within a page of somebody else.
+const CONTENT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+/// The page of the documentation has scripts of its own.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Without authentication, only this machine is answered: a page of another site could send its visitor's browser here,
+/// under a name that it has made to stand for a loopback address.
+pub(super) async fn only_this_machine(state: AppState, request: Request, next: Next) -> Response {
+    if !state.identify.is_open() {
+        return next.run(request).await;
+    }
+    let headers = request.headers();
+    let host = headers.get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+    let host = host.or_else(|| request.uri().authority().map(http::uri::Authority::as_str));
+    let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+    let is_ours = |origin: &str| {
+        let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        host.is_some_and(is_this_machine)
+    };
+    if host.is_none_or(is_this_machine) && origin.is_none_or(is_ours) {
+        return next.run(request).await;
+    }
+    ApiError::new(error::FOREIGN_ORIGIN, error::FOREIGN_ORIGIN.about).into_response()
+}
+
+/// Whether a name with or without a port is one of this machine.
+fn is_this_machine(host: &str) -> bool {
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let name = host.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(host, |(name, _)| name);
+    name.eq_ignore_ascii_case("localhost") || matches!(name, "127.0.0.1" | "[::1]")
+}
+
 /// The outermost layer.
 pub(super) async fn around(state: AppState, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -39,6 +72,10 @@ pub(super) async fn around(state: AppState, mut request: Request, next: Next) ->
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+    let policy = if path == "/docs" || path.starts_with("/docs/") { DOCS_POLICY } else { CONTENT_POLICY };
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 
     let status = response.status();
     let elapsed = started.elapsed();

@@ -1,6 +1,7 @@
 //! The HTTP API: the table of routes, and what surrounds them.
 
 mod artifacts;
+mod body;
 mod bug_report;
 mod captures;
 mod codes;
@@ -23,7 +24,7 @@ mod steps;
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Router, extract::DefaultBodyLimit, middleware, response::Response};
+use axum::{Router, extract::DefaultBodyLimit, middleware, response::Response, routing::get};
 use http::{HeaderValue, header};
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -52,6 +53,7 @@ pub use serve::{Bounds, Peer, Tls, TlsError, serve, serve_within};
 use crate::{
     app::App,
     auth,
+    cluster::aside,
     report::{Format, State, Verdict},
     runs::{Place, execute, render},
     steps::{AdminPage, AnyStep, Inputs, Invalid, Prepared, ProxyConfigKind},
@@ -159,7 +161,7 @@ pub fn router(app: Arc<App>) -> Router {
     let (router, _) = routes().split_for_parts();
     let (uploads, _) = captures::upload_route().split_for_parts();
     router
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi()))
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi()).config(docs()))
         .fallback(operations::no_such_path)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(TimeoutLayer::with_status_code(http::StatusCode::GATEWAY_TIMEOUT, timeout))
@@ -168,8 +170,23 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(CatchPanicLayer::custom(layers::panicked))
         // What is packed already stays as it is: a part of it would be of no use otherwise.
         .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(NotForContentType::new(PACKED))))
+        .layer(middleware::from_fn_with_state(state.clone(), layers::only_this_machine))
         .layer(middleware::from_fn_with_state(state.clone(), layers::around))
         .with_state(state)
+}
+
+/// The page of the documentation asks no server of somebody else whether the document is valid.
+fn docs() -> utoipa_swagger_ui::Config<'static> {
+    utoipa_swagger_ui::Config::default().validator_url("none")
+}
+
+/// What probes and the collector of metrics need, without authentication: for a port that only they can reach.
+pub fn operations_router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/livez", get(operations::livez))
+        .route("/readyz", get(operations::readyz))
+        .route("/metrics", get(operations::numbers))
+        .with_state(AppState(app))
 }
 
 impl AppState {
@@ -217,13 +234,19 @@ impl AppState {
     ) -> error::ApiResult<Response> {
         // A step's future is large, and would make that of every handler so.
         let answered = Box::pin(execute(&self.0, place, prepared, format)).await?;
-        let run = &answered.answer.run;
-        let mut text = render(&answered, prepared.about().title, format);
+        let run = answered.answer.run.clone();
+        let mut text = aside(|| render(&answered, prepared.about().title, format))?;
         if text.is_empty() && format == Format::Text {
             // A command that prints nothing has found nothing; an empty answer would not say so.
             text = format!("{}\n", answered.answer.summary);
         }
-        let mut response = Response::new(axum::body::Body::from(text));
+        // Freed, and not kept until the last byte is sent.
+        drop(answered);
+        let claim = place.take_claim();
+        if let Some(claim) = &claim {
+            claim.settle(text.len() as u64);
+        }
+        let mut response = Response::new(body::held(text, claim));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
         // For formats without the envelope.

@@ -162,7 +162,7 @@ pub(super) fn ended(run: Run, format: Format) -> ApiResult<Response> {
     let answered = answered(run)?;
     let step = &answered.answer.run.step;
     let title = steps::find(step).map_or(step.as_str(), |step| step.about().title).to_owned();
-    let mut response = render(&answered, &title, format).into_response();
+    let mut response = cluster::aside(|| render(&answered, &title, format))?.into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     Ok(response)
 }

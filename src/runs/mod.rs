@@ -6,6 +6,7 @@ pub mod bug_report;
 mod place;
 mod secrets;
 mod upkeep;
+mod written;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,6 +18,7 @@ pub use answer::{Answer, RunLinks, RunSummary};
 pub use background::{Background, LEASE, Made, Running, Started, Work, start};
 pub use place::Place;
 pub use upkeep::{clean, end_abandoned};
+pub use written::TooLong;
 
 use self::secrets::without_secrets;
 use crate::{
@@ -24,18 +26,18 @@ use crate::{
     auth::{Caller, Trail},
     capture,
     clock::Clock,
-    cluster,
+    cluster::{
+        self, aside,
+        budget::{NoRoom, Weight},
+    },
     history::{self, Run, RunHeader, capture_of},
     redact,
     report::{Completeness, Counts, Data, Format, State, Verdict, fingerprint, junit, sarif, words},
-    steps::{Invalid, Outcome, Prepared},
+    steps::{Cost, Invalid, Outcome, Prepared},
 };
 
 /// A larger answer is kept without its data: findings and counts are what the history is read for.
 const MAX_STORED_BYTES: usize = 4 * 1024 * 1024;
-
-/// A burst of calls, such as a dashboard's, is better served a moment later than refused.
-const WAIT_FOR_PLACE: Duration = Duration::from_secs(5);
 
 /// Why a step gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -44,8 +46,8 @@ pub enum Error {
     Cluster(#[from] cluster::Error),
     #[error("steps that change the cluster are switched off")]
     ActionsDisabled,
-    #[error("too many steps are running")]
-    Overloaded,
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// Inputs that only the time shows to be wrong.
     #[error("{}", .0.first().map_or("an input is wrong", |invalid| invalid.message.as_str()))]
     Invalid(Box<[Invalid]>),
@@ -78,11 +80,11 @@ pub async fn execute(app: &App, place: &Place, prepared: &dyn Prepared, format: 
     if about.mutating && !app.actions_enabled {
         return Err(Error::ActionsDisabled);
     }
-    let turn = tokio::time::timeout(WAIT_FOR_PLACE, app.places.acquire()).await;
-    let _turn = turn.map_err(|_| Error::Overloaded)?.expect("the places are never closed");
+    let claim = app.budget.claim(&place.caller.user, weight(about.cost)).await?;
+    place.keep(claim.clone());
     let started = Carried::begin(about.id, &place.caller, app.clock);
     let trail = Trail::default();
-    let cluster = place.cluster(trail.clone());
+    let cluster = place.cluster(trail.clone()).within(claim);
     let timeout = app.limits.step_timeout;
     let result = match tokio::time::timeout(timeout, prepared.execute(&cluster, format)).await {
         Ok(result) => result.map_err(Error::from),
@@ -102,6 +104,15 @@ pub async fn execute(app: &App, place: &Place, prepared: &dyn Prepared, format: 
     }
 }
 
+/// What a step takes of the places that all have.
+fn weight(cost: Cost) -> Weight {
+    Weight(match cost {
+        Cost::Low => 1,
+        Cost::Medium => 2,
+        Cost::High => 8,
+    })
+}
+
 /// A step that is being carried out for somebody.
 pub struct Carried {
     id: Uuid,
@@ -118,8 +129,11 @@ async fn succeeded(
     trail: &Trail,
     outcome: Outcome,
 ) -> Answered {
-    let mut answered = started.answer(&place.cluster_id, app.clock, outcome);
-    let record = started.record(app, place, prepared, trail, &answered.answer);
+    let (mut answered, record) = aside(|| {
+        let answered = started.answer(&place.cluster_id, app.clock, outcome);
+        let record = started.record(app, place, prepared, trail, &answered.answer);
+        (answered, record)
+    });
     if let Err(problem) = app.history.record(&record, &answered.answer.findings).await {
         app.metrics.not_recorded();
         let why = cluster::chain(&problem);
@@ -262,10 +276,10 @@ fn stored(answer: &Answer<Data>) -> String {
 }
 
 /// Writes an answer in a format.
-pub fn render(answered: &Answered, title: &str, format: Format) -> String {
+pub fn render(answered: &Answered, title: &str, format: Format) -> Result<String, TooLong> {
     let Answered { answer, printed } = answered;
     if let Some(printed) = printed {
-        return printed.clone();
+        return Ok(printed.clone());
     }
     let shown = words::Shown {
         title,
@@ -274,12 +288,12 @@ pub fn render(answered: &Answered, title: &str, format: Format) -> String {
         skipped: &answer.skipped,
         commands: &answer.commands,
     };
-    match format {
-        Format::Json => serde_json::to_string_pretty(answer).expect("an answer is JSON"),
+    Ok(match format {
+        Format::Json => return written::json(answer, answer.data.text().len()),
+        Format::Yaml => return written::yaml(&answer.data),
         Format::Text => words::text(&shown),
         Format::Markdown => words::markdown(&shown),
         Format::Sarif => sarif(&shown),
         Format::Junit => junit(&shown),
-        Format::Yaml => serde_saphyr::to_string(&answer.data).expect("data can be written as YAML"),
-    }
+    })
 }

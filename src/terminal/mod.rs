@@ -80,7 +80,7 @@ pub async fn run(args: &config::Run) -> anyhow::Result<ExitCode> {
     let mut answered = started.answer(cluster.id(), clock, outcome);
     answered.answer.run.recorded = false;
     answered.answer.run.not_recorded_because = Some("`meshtriage run` keeps no history".to_owned());
-    let text = runs::render(&answered, about.title, format);
+    let text = runs::render(&answered, about.title, format)?;
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).context("cannot write to standard output")?;
     if !text.is_empty() && !text.ends_with('\n') {

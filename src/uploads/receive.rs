@@ -60,7 +60,7 @@ impl Uploads {
         let wanted = Wanted { id, name: name.clone(), file: path.to_path_buf(), folder };
         let opened = self.shared.shelf.open_file(wanted).await?;
         let capture = opened.capture();
-        let uploaded = UploadedCapture::new(id, name, &caller.user, uploaded_at, expires_at, file, capture);
+        let uploaded = UploadedCapture::new(id, name, caller, uploaded_at, expires_at, file, capture);
 
         let _turn = self.shared.keeping.lock().await;
         self.check_quota(caller, uploaded.bytes).await?;
@@ -74,7 +74,8 @@ impl Uploads {
     async fn check_quota(&self, caller: &Caller, bytes: u64) -> Result<()> {
         let limits = &self.shared.limits;
         let all = self.all().await?;
-        let own: Vec<_> = all.iter().filter(|capture| capture.uploaded_by == caller.user).collect();
+        let own: Vec<_> =
+            all.iter().filter(|capture| caller.is(&capture.uploaded_by, capture.uploaded_by_uid.as_deref())).collect();
         let sum = |sizes: &mut dyn Iterator<Item = u64>| sizes.sum::<u64>().saturating_add(bytes);
         let full = |what: String| Err(Error::Full { what });
         if own.len() >= limits.kept_per_caller {

@@ -152,7 +152,9 @@ pub(super) fn is_no_secret(value: &str) -> bool {
 fn is_reference(value: &str) -> bool {
     let between = |start: &str, end: &str| value.starts_with(start) && value.ends_with(end) && value.len() > 3;
     let name = |text: &str| text.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-. ".contains(letter));
-    (between("$(", ")") || between("${", "}")) && name(&value[2..value.len() - 1])
+    // In a text, the bracket at its end may not count for the value.
+    let variable = value.strip_prefix("$(").or_else(|| value.strip_prefix("${"));
+    variable.is_some_and(|variable| name(variable.trim_end_matches([')', '}'])))
         || between("{{", "}}")
         || between("%", "%") && value.contains('(')
         || between("<", ">") && name(&value[1..value.len() - 1])

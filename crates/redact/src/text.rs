@@ -115,7 +115,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             (is_secret && looks_made_up(&found[3])).then(|| format!("{}{}{REDACTED}", &found[1], &found[2]))
         }),
         // A header in the middle of a line.
-        pattern(&[":"], r#"\b([A-Za-z0-9_.-]{4,64})(: ?)([^\s"',;{}\[\]\\]+)"#, |found| {
+        pattern(&[":"], r#"\b([A-Za-z0-9_.-]{4,64})(: ?\\?["']?)([^\s"',;{}\[\]\\]+)"#, |found| {
             let (name, value) = (&found[1], &found[3]);
             let is_secret = names::is_secret(name) && !names::is_word_of_prose(name) && !names::is_no_secret(value);
             (is_secret && looks_made_up(value)).then(|| format!("{name}{}{REDACTED}", &found[2]))
@@ -126,7 +126,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
 
 /// The words of rules that find a secret by its own form, whatever stands before it.
 pub(super) fn words() -> impl Iterator<Item = &'static str> {
-    RULES.iter().flat_map(|rule| rule.words).copied().filter(|word| word.len() > 2)
+    RULES.iter().flat_map(|rule| rule.words).copied().filter(|word| word.len() > 2 || *word == "@")
 }
 
 fn is_assigned(name: &str, value: &str) -> bool {

@@ -6,5 +6,8 @@ mod connections;
 mod history;
 mod hostile_connections;
 mod input;
+mod load;
+mod origins;
+mod reviews;
 mod steps;
 mod tls;

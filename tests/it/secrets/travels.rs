@@ -98,6 +98,9 @@ fn planted() -> TempDir {
     });
     edit(&core.join("pods.json"), |list| {
         for pod in items(list) {
+            if !pod["metadata"]["annotations"].is_object() {
+                pod["metadata"]["annotations"] = json!({});
+            }
             let annotations = pod["metadata"]["annotations"].as_object_mut().unwrap();
             for (name, value) in fields().as_object().unwrap() {
                 if value.is_string() {
