@@ -353,7 +353,11 @@ impl Cluster {
         accept: &str,
     ) -> Result<T, Error> {
         let bytes = self.get_bytes(what, path, query, accept).await?;
-        let read = || serde_json::from_slice(&bytes);
+        // Secrets go before anything is made of the objects, whatever form that has.
+        let read = || match str::from_utf8(&bytes).ok().and_then(redact::redact_json) {
+            Some(redacted) => serde_json::from_str(&redacted),
+            None => serde_json::from_slice(&bytes),
+        };
         let read = if bytes.len() < LARGE { read() } else { crate::aside(read) };
         read.map_err(|source| Error::Malformed { what: what.to_owned(), source })
     }

@@ -6,7 +6,10 @@ use std::{borrow::Cow, sync::LazyLock};
 use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 
-use super::{BASE64, BY_ENVOY, LAST_APPLIED, REDACTED, REDACTED_BASE64, is_certificate, lines::Lines, names, text};
+use super::{
+    BASE64, BY_ENVOY, LAST_APPLIED, REDACTED, REDACTED_BASE64, certificates_in, is_certificate, lines::Lines, names,
+    text,
+};
 
 /// What is known of the whole document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,7 +201,16 @@ enum Inside {
 struct Level {
     facts: Option<Facts>,
     inside: Inside,
+    /// Of the field that is being read; in a list, the flag that was read last, if its value is a secret.
     key: String,
+}
+
+impl Level {
+    /// `--password`, which the next of a list of arguments belongs to.
+    fn note_flag(&mut self, argument: &str) {
+        let flag = argument.strip_prefix('-').map(|flag| flag.trim_start_matches('-'));
+        self.key = flag.filter(|flag| names::is_secret(flag)).unwrap_or_default().to_owned();
+    }
 }
 
 struct Rewriting<'a> {
@@ -238,7 +250,12 @@ impl Rewriting<'_> {
                         level.key.push_str(&unquoted(&self.json[start..end]));
                     }
                 }
-                Token::Text { start, end, .. } => self.text(open.last(), start, end),
+                Token::Text { start, end, .. } => {
+                    self.text(open.last(), start, end);
+                    if let Some(level) = open.last_mut().filter(|level| level.facts.is_none()) {
+                        level.note_flag(&unquoted(&self.json[start..end]));
+                    }
+                }
                 Token::Word { start, end } => {
                     let is_number = self.json.as_bytes()[start].is_ascii_digit();
                     let named = open.last().is_some_and(|level| {
@@ -266,7 +283,8 @@ impl Rewriting<'_> {
             Some(Replacement::Whole(with)) => Some((Cow::Borrowed(with), 1)),
             Some(Replacement::Data(with)) => {
                 let keep = value.is_empty() || *value == *with || is_certificate(&value);
-                (!keep).then_some((Cow::Borrowed(with), 1))
+                let with = || certificates_in(&value).map_or(Cow::Borrowed(with), Cow::Owned);
+                (!keep).then(|| (with(), 1))
             }
             Some(Replacement::UserAndPassword) => is_user_and_password(&value).then_some((Cow::Borrowed(REDACTED), 1)),
             Some(Replacement::Search) | None => self.search(&value),
@@ -321,7 +339,9 @@ fn within(level: &Level, is_list: bool) -> Inside {
                 Inside::Match
             }
         }
-        _ if is_list && names::is_secret(key) && key != "secret" => Inside::Values,
+        _ if is_list && key != "secret" && (names::is_secret(key) || names::is_secret(key.trim_end_matches('s'))) => {
+            Inside::Values
+        }
         _ => Inside::Plain,
     }
 }
@@ -354,7 +374,9 @@ fn replacement(level: &Level) -> Replacement {
         Inside::Values => return Replacement::Whole(REDACTED),
         Inside::Match | Inside::Plain | Inside::Secrets => {}
     }
-    let Some(facts) = level.facts else { return Replacement::Search };
+    let Some(facts) = level.facts else {
+        return if key.is_empty() { Replacement::Search } else { Replacement::Whole(REDACTED) };
+    };
     match key {
         "value" if facts.names_a_secret => Replacement::Whole(REDACTED),
         "raw_value" | "rawValue" if facts.names_a_secret => Replacement::Whole(REDACTED_BASE64),

@@ -56,11 +56,33 @@ pub fn redact_json(text: &str) -> Option<String> {
 
 /// The same for a text that may be JSON: an answer of a program, a line of a log.
 pub fn redact_page(text: &str) -> Cow<'_, str> {
+    redact_page_counted(text).0
+}
+
+/// The same, and how many secrets there were.
+pub fn redact_page_counted(text: &str) -> (Cow<'_, str>, u64) {
     let start = text.trim_start();
     if start.starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
-        return redact_json(text).map_or(Cow::Borrowed(text), Cow::Owned);
+        let redacted = json::redact(text, json::Root::Any);
+        return redacted.map_or((Cow::Borrowed(text), 0), |(redacted, count)| (Cow::Owned(redacted), count));
     }
-    redact_text(text)
+    redact_counted(text)
+}
+
+/// The certificates among what else there is, in the same form; `None` where there are none.
+fn certificates_in(text: &str) -> Option<String> {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    const END: &str = "-----END CERTIFICATE-----";
+    let decoded = BASE64.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let mut rest = decoded.as_deref().unwrap_or(text);
+    let mut found = String::new();
+    while let Some((_, body)) = rest.split_once(BEGIN) {
+        let (content, after) = body.split_once(END)?;
+        found.push_str(&format!("{BEGIN}{content}{END}\n"));
+        rest = after;
+    }
+    let found = if decoded.is_some() { BASE64.encode(found) } else { found };
+    is_certificate(&found).then_some(found)
 }
 
 /// Certificates and nothing else, as PEM or as base64 of it.

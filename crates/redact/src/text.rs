@@ -14,9 +14,12 @@ struct Rule {
     apply: Apply,
 }
 
+/// What stands in the place of a match, if anything.
+type Replace = fn(&Captures<'_>) -> Option<String>;
+
 enum Apply {
     /// What stands in the place of each match, if anything.
-    Pattern(Regex, fn(&Captures<'_>) -> Option<String>),
+    Pattern(Regex, Replace),
     /// The text without its secrets, and how many there were.
     Function(fn(&str) -> Option<(String, u64)>),
 }
@@ -213,6 +216,34 @@ fn goes_by_name(rule: &Rule) -> bool {
     rule.words.iter().all(|word| word.len() <= 2 && *word != "@")
 }
 
+/// The text with its matches replaced, and how many were. What is left as it is may begin another match inside of it, as in
+/// `message: password: hunter2`.
+fn replaced(text: &str, pattern: &Regex, replace: Replace) -> Option<(String, u64)> {
+    let (mut out, mut done, mut at, mut count) = (String::new(), 0, 0, 0);
+    while let Some(found) = pattern.captures_at(text, at) {
+        let whole = found.get(0).expect("a match is whole");
+        match replace(&found) {
+            Some(replacement) if replacement != whole.as_str() => {
+                out.push_str(&text[done..whole.start()]);
+                out.push_str(&replacement);
+                (done, at, count) = (whole.end(), whole.end(), count + 1);
+            }
+            _ => {
+                let name = found.get(1).map_or(whole.end(), |name| name.end());
+                at = name.max(whole.start() + 1).min(whole.end());
+            }
+        }
+        while !text.is_char_boundary(at) {
+            at += 1;
+        }
+        if at >= text.len() {
+            break;
+        }
+    }
+    out.push_str(&text[done..]);
+    (count > 0).then_some((out, count))
+}
+
 /// The text without its secrets; borrowed when it has none.
 pub fn redact_text(text: &str) -> Cow<'_, str> {
     redact_counted(text).0
@@ -239,16 +270,8 @@ pub fn redact_counted(text: &str) -> (Cow<'_, str>, u64) {
                 }
             }
             Apply::Pattern(pattern, replace) => {
-                let mut here = 0;
-                let replaced = pattern.replace_all(&text, |found: &Captures<'_>| match replace(found) {
-                    Some(replacement) if replacement != found[0] => {
-                        here += 1;
-                        replacement
-                    }
-                    _ => found[0].to_owned(),
-                });
-                if here > 0 {
-                    text = Cow::Owned(replaced.into_owned());
+                if let Some((redacted, here)) = replaced(&text, pattern, *replace) {
+                    text = Cow::Owned(redacted);
                     count += here;
                 }
             }

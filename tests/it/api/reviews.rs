@@ -56,6 +56,12 @@ async fn access(State(server): State<Server>, Json(review): Json<Value>) -> axum
         .into_response()
 }
 
+async fn resources() -> Json<Value> {
+    let pods =
+        json!({"name": "pods", "singularName": "pod", "namespaced": true, "kind": "Pod", "verbs": ["get", "list"]});
+    Json(json!({"kind": "APIResourceList", "groupVersion": "v1", "resources": [pods]}))
+}
+
 impl Server {
     async fn client(&self) -> kube::Client {
         let list = || async { Json(json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": []})) };
@@ -63,6 +69,9 @@ impl Server {
             .route("/apis/authentication.k8s.io/v1/tokenreviews", post(token))
             .route("/apis/authorization.k8s.io/v1/subjectaccessreviews", post(access))
             .route("/version", get(|| async { Json(json!({"gitVersion": "v1.36.3"})) }))
+            .route("/api", get(|| async { Json(json!({"kind": "APIVersions", "versions": ["v1"]})) }))
+            .route("/apis", get(|| async { Json(json!({"kind": "APIGroupList", "groups": []})) }))
+            .route("/api/v1", get(resources))
             .route("/metrics", get(|| async { "secret_metrics 1" }))
             .fallback(list)
             .with_state(self.clone());

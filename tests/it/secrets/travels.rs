@@ -17,7 +17,8 @@ use crate::{
     support::{
         app::{TestApp, app, open},
         checklist::{Call, calls},
-        say, shared,
+        recording_path,
+        say,
     },
 };
 
@@ -80,7 +81,7 @@ fn planted() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     for part in ["cluster", "envoy", "istiod", "logs", "ports"] {
-        copy(&shared(&format!("captures/healthy/{part}")), &root.join(part));
+        copy(&recording_path(&format!("healthy/{part}")), &root.join(part));
     }
     let core = root.join("cluster/resources/api/v1");
     let all = (0..TEXTS.len()).map(|number| (format!("text-{number}"), Value::from(text(number))));

@@ -5,7 +5,7 @@
 mod connection;
 mod gates;
 
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, Request, header, response};
@@ -208,8 +208,16 @@ impl PodPort {
         answer: http::Response<hyper::body::Incoming>,
         limits: &PodHttpLimits,
     ) -> Result<PodResponse, Error> {
-        let response =
+        let mut response =
             connection.read(answer, limits, self.claim.as_ref()).await.map_err(|ended| self.error(ended, limits))?;
+        // Secrets go before anything is made of the page, whatever form that has.
+        let redacted = crate::aside(|| match str::from_utf8(&response.body).map(redact::redact_page) {
+            Ok(Cow::Owned(redacted)) => Some(redacted),
+            Ok(Cow::Borrowed(_)) | Err(_) => None,
+        });
+        if let Some(redacted) = redacted {
+            response.body = redacted.into();
+        }
         self.kept = Some(connection);
         Ok(response)
     }
