@@ -20,8 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LONGEST_TURN: Duration = Duration::from_secs(5);
 /// Waiting more than that, a call is better refused at once.
 const WAITING: usize = 1_000;
-/// What is made of a byte that was read, until it is sent: the page itself, the answer, the same without secrets.
-const FACTOR: u64 = 5;
+/// What is made of a byte that was read, until it is sent: the page itself, the answer, the same without secrets. Measured with
+/// a dump of 62 MB: 3.5.
+const FACTOR: u64 = 4;
 /// Bytes that are taken at a time.
 const STEP: u64 = 4 << 20;
 
@@ -372,7 +373,7 @@ mod tests {
         for _ in 0..9 {
             page.push(&piece).await.unwrap();
         }
-        assert_eq!(budget.free_bytes(), 60 * MIB);
+        assert_eq!(budget.free_bytes(), 68 * MIB);
         let page = page.finish();
         // Another one is too much, and is refused.
         let other = budget.claim("b", Weight(1)).await.unwrap();
@@ -385,7 +386,7 @@ mod tests {
         let refused: Result<(), NoRoom> = refused.await;
         assert_eq!(refused.unwrap_err(), NoRoom::Full);
         drop((second, other));
-        assert_eq!(budget.free_bytes(), 60 * MIB);
+        assert_eq!(budget.free_bytes(), 68 * MIB);
         drop(page);
         claim.settle(10 * MIB);
         assert_eq!(budget.free_bytes(), 90 * MIB);

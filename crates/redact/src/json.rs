@@ -240,7 +240,10 @@ impl Rewriting<'_> {
                         }
                         facts
                     });
-                    let inside = if facts.is_some() && inside == Inside::Secrets { Inside::Plain } else { inside };
+                    // What holds for a list of texts does not hold for one of objects, which say themselves what they are.
+                    let is_item = open.last().is_some_and(|level| level.facts.is_none());
+                    let is_object = facts.is_some() && (is_item && inside == Inside::Values || inside == Inside::Secrets);
+                    let inside = if is_object { Inside::Plain } else { inside };
                     open.push(Level { facts, inside, key: String::new() });
                 }
                 Token::Close => drop(open.pop()),

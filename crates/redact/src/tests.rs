@@ -123,6 +123,31 @@ fn yaml_of_a_secret_in_a_text_is_replaced() {
 }
 
 #[test]
+fn lists_of_objects_are_no_lists_of_secrets() {
+    let dump = json!({"dynamic_warming_secrets": [{"name": "kubernetes://pay-tls", "version_info": "uninitialized"}]});
+    assert_eq!(redact_json(&dump.to_string()), None);
+    let keys = json!({"apiKeys": ["s3cr3t"], "names": ["a"]});
+    assert_eq!(redact_json(&keys.to_string()).unwrap(), r#"{"apiKeys":["REDACTED"],"names":["a"]}"#);
+}
+
+#[test]
+fn arguments_after_a_flag_are_replaced() {
+    let arguments = r#"{"args":["serve","--password","a b","--level","info","--token=abc","-x"]}"#;
+    let expected = r#"{"args":["serve","--password","REDACTED","--level","info","--token=REDACTED","-x"]}"#;
+    assert_eq!(redact_json(arguments).unwrap(), expected);
+}
+
+#[test]
+fn certificates_of_a_secret_stay_without_what_stands_around_them() {
+    let certificate = "-----BEGIN CERTIFICATE-----\nMIID\n-----END CERTIFICATE-----\n";
+    let both = BASE64.encode(format!("subject=shop\n{certificate}password: hunter2\n"));
+    let mut secret = json!({"apiVersion": "v1", "kind": "Secret", "data": {"ca.crt": both}});
+    assert_eq!(redact_value(&mut secret), 1);
+    assert_eq!(secret["data"]["ca.crt"], BASE64.encode(certificate));
+    assert_eq!(redact_value(&mut secret), 0);
+}
+
+#[test]
 fn a_secret_list_is_replaced_without_kinds_of_its_items() {
     let mut list = json!({"kind": "SecretList", "apiVersion": "v1", "items": [{"data": {"a": "Yg=="}}]});
     assert_eq!(redact_value(&mut list), 1);
