@@ -55,7 +55,7 @@ pub(super) async fn istiod_logs(
     let trail = Trail::default();
     let client = state.authority.client_for(Arc::clone(caller), trail.clone());
     let cluster = state.cluster.through(client);
-    let istiods = cluster.control_plane_of(&input.namespace, input.revision.as_deref()).await?.istiods;
+    let istiods = cluster.control_plane_of(&input.istio_namespace, input.revision.as_deref()).await?.istiods;
     let mut streams = Vec::new();
     for istiod in istiods.into_iter().take(MAX_PODS) {
         let namespace = istiod.pod.metadata.namespace.clone().unwrap_or_default();

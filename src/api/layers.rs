@@ -22,9 +22,6 @@ const PROBLEM: &str = "application/problem+json";
 
 /// What may be shown of an answer in a browser: nothing that it names, and not within a page of somebody else.
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
-/// The page of the documentation has scripts of its own.
-const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-    img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Without authentication, only this machine is answered: a page of another site could send its visitor's browser here,
 /// under a name that it has made to stand for a loopback address.
@@ -40,7 +37,8 @@ pub(super) async fn only_this_machine(state: AppState, request: Request, next: N
         let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
         host.is_some_and(is_this_machine)
     };
-    if host.is_none_or(is_this_machine) && origin.is_none_or(is_ours) {
+    let is_named = headers.get(header::ORIGIN).is_some_and(|origin| state.cors_origins.contains(origin));
+    if host.is_none_or(is_this_machine) && (is_named || origin.is_none_or(is_ours)) {
         return next.run(request).await;
     }
     ApiError::new(error::FOREIGN_ORIGIN, error::FOREIGN_ORIGIN.about).into_response()
@@ -72,8 +70,8 @@ pub(super) async fn around(state: AppState, mut request: Request, next: Next) ->
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
-    let policy = if path == "/docs" || path.starts_with("/docs/") { DOCS_POLICY } else { CONTENT_POLICY };
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    // The documentation has a policy of its own.
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(CONTENT_POLICY));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 

@@ -5,12 +5,14 @@ use std::{fmt, io};
 
 use serde::Serialize;
 
-use crate::report::Data;
+use crate::report::{Format, Shown, formats};
 
 /// A longer answer is hardly read by a person, and is written without blanks.
 const READABLE: usize = 256 << 10;
 /// How much longer an answer may become by its blanks.
 const BLANKS: usize = 4;
+/// So much YAML may be made of anything.
+const SHORT: usize = 16 << 20;
 /// No answer is longer.
 const LONGEST: usize = 256 << 20;
 
@@ -21,8 +23,22 @@ pub struct TooLong {
     limit: usize,
 }
 
+/// An answer in a format; `envelope` is all of it, with so many bytes of data.
+pub(super) fn write(
+    format: Format,
+    shown: &Shown,
+    envelope: &impl Serialize,
+    data_bytes: usize,
+) -> Result<String, TooLong> {
+    match format {
+        Format::Json => json(envelope, data_bytes),
+        Format::Yaml => yaml(envelope, data_bytes),
+        other => Ok(formats::write(other, shown, envelope)),
+    }
+}
+
 /// JSON, with blanks where a person may read it.
-pub(super) fn json(answer: &impl Serialize, data_bytes: usize) -> Result<String, TooLong> {
+fn json(answer: &impl Serialize, data_bytes: usize) -> Result<String, TooLong> {
     if data_bytes <= READABLE {
         let mut to = Bounded { text: String::new(), limit: (READABLE + data_bytes) * BLANKS };
         if serde_json::to_writer_pretty(&mut to, answer).is_ok() {
@@ -34,11 +50,10 @@ pub(super) fn json(answer: &impl Serialize, data_bytes: usize) -> Result<String,
     Ok(to.text)
 }
 
-/// The data as YAML.
-pub(super) fn yaml(data: &Data) -> Result<String, TooLong> {
-    let limit = (data.text().len() * BLANKS).clamp(READABLE, LONGEST);
+fn yaml(envelope: &impl Serialize, data_bytes: usize) -> Result<String, TooLong> {
+    let limit = (data_bytes * BLANKS).clamp(SHORT, LONGEST);
     let mut to = Bounded { text: String::new(), limit };
-    serde_saphyr::to_fmt_writer(&mut to, data).map_err(|_| TooLong { limit })?;
+    serde_saphyr::to_fmt_writer(&mut to, envelope).map_err(|_| TooLong { limit })?;
     Ok(to.text)
 }
 
@@ -81,6 +96,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::report::Data;
 
     #[test]
     fn nested_brackets_do_not_multiply() {
@@ -89,7 +105,7 @@ mod tests {
         let data = Data::from_json(many.clone());
         assert!(serde_json::to_string_pretty(&data).unwrap().len() > 20 * many.len());
         assert_eq!(json(&data, many.len()).unwrap(), many);
-        assert!(yaml(&data).map_or(0, |text| text.len()) <= BLANKS * many.len());
+        assert!(yaml(&data, many.len()).map_or(0, |text| text.len()) <= SHORT);
     }
 
     #[test]

@@ -242,7 +242,8 @@ impl Rewriting<'_> {
                     });
                     // What holds for a list of texts does not hold for one of objects, which say themselves what they are.
                     let is_item = open.last().is_some_and(|level| level.facts.is_none());
-                    let is_object = facts.is_some() && (is_item && inside == Inside::Values || inside == Inside::Secrets);
+                    let is_object =
+                        facts.is_some() && (is_item && inside == Inside::Values || inside == Inside::Secrets);
                     let inside = if is_object { Inside::Plain } else { inside };
                     open.push(Level { facts, inside, key: String::new() });
                 }

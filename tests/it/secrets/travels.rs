@@ -17,8 +17,7 @@ use crate::{
     support::{
         app::{TestApp, app, open},
         checklist::{Call, calls},
-        recording_path,
-        say,
+        recording_path, say,
     },
 };
 

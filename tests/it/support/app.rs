@@ -86,6 +86,8 @@ pub(crate) fn app(cluster: Cluster, identify: Identify) -> App {
         budget: Budget::new(64, 512 << 20),
         disk: Disk::default(),
         followers: Pool::new(16, 0),
+        public_url: None,
+        cors_origins: Vec::new(),
         actions_enabled: true,
         notes: Vec::new(),
     }
