@@ -82,6 +82,8 @@ pub(crate) fn app(cluster: Cluster, identify: Identify) -> App {
         limits: Limits::default(),
         places: Semaphore::new(16),
         followers: Arc::new(Semaphore::new(16)),
+        public_url: None,
+        cors_origins: Vec::new(),
         actions_enabled: true,
         notes: Vec::new(),
     }
