@@ -1,12 +1,14 @@
 //! The integration tests, one binary.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod alone;
 mod analyze;
 mod api;
 mod bug_report;
 mod capture;
 mod detectors;
 mod errors;
+mod examples;
 mod faults;
 mod generated;
 mod history;
