@@ -5,6 +5,7 @@
 //! a page for its code, in the folder of its area; [`all`] lists them. [`COVERED`] names the entries for which
 //! analyzers and steps have an answer already, so that no rule is written twice.
 
+mod ambient;
 mod area;
 mod certificate_authority;
 mod client_tls;
@@ -66,6 +67,7 @@ static AREAS: &[&[Detector]] = &[
     dns::DETECTORS,
     egress::DETECTORS,
     cni::DETECTORS,
+    ambient::DETECTORS,
     upgrade::DETECTORS,
     validation::DETECTORS,
     observability::DETECTORS,

@@ -58,4 +58,12 @@ pub(super) const PROBLEMS: &[Problem] = &[
     ),
     problem("cni/mixed", "Both redirection modes in use", Info, Some(Certain), Easy, "During switch."),
     problem("cni/revision", "CNI wanted on a revision below asm-1-25", Error, Some(Certain), Easy, "Not available."),
+    problem(
+        "cni/ambient-redirection",
+        "A pod of the ambient mesh is not redirected",
+        Warning,
+        Some(Certain),
+        Easy,
+        "The pod's calls are refused where mutual TLS is demanded, and no policy protects it.",
+    ),
 ];

@@ -131,4 +131,12 @@ pub(super) const PROBLEMS: &[Problem] = &[
         Easy,
         "Policy has no effect.",
     ),
+    problem(
+        "k8sgw/backend-not-granted",
+        "A route sends to another namespace without a ReferenceGrant",
+        Error,
+        Some(Certain),
+        Easy,
+        "500 for every request that the rule matches; ResolvedRefs is False (RefNotPermitted).",
+    ),
 ];

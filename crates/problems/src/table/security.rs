@@ -261,4 +261,12 @@ pub(super) const PROBLEMS: &[Problem] = &[
         Easy,
         "UF; secret error.",
     ),
+    problem(
+        "sec/strict-plain-callers",
+        "Pods without a sidecar call workloads that take mutual TLS only",
+        Warning,
+        Some(Likely),
+        Easy,
+        "Connection reset by peer, from pods outside of the mesh only.",
+    ),
 ];
