@@ -198,7 +198,8 @@ impl From<cluster::Error> for ApiError {
             Error::Unreachable { .. } | Error::Malformed { .. } | Error::Api { .. } | Error::TooLarge { .. } => {
                 CLUSTER_UNREACHABLE
             }
-            Error::TimedOut { .. } | Error::Pod(PodHttpError::TimedOut { .. } | PodHttpError::NotAsked { .. }) => {
+            Error::TimedOut { .. }
+            | Error::Pod(PodHttpError::TimedOut { .. } | PodHttpError::Silent { .. } | PodHttpError::NotAsked { .. }) => {
                 CLUSTER_TIMEOUT
             }
             Error::Pod(_) => POD_UNREACHABLE,
