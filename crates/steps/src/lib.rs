@@ -27,6 +27,7 @@ pub mod proxy_config;
 mod proxy_sample;
 pub mod proxy_status;
 mod rejected;
+mod request_findings;
 mod resource_status;
 mod resource_usage;
 mod restart;
