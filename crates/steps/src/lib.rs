@@ -35,6 +35,7 @@ mod sidecar_logs;
 mod startup_race;
 mod tags;
 mod target;
+mod two_roots;
 mod verify_install;
 mod version;
 
