@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::{
     access_logs::{FailedRequests, ProxyLog},
     hosts,
+    in_force::{self, Setting},
     problem::Problems,
     symptom::Symptom,
 };
@@ -78,15 +79,18 @@ pub(super) fn explain(mesh: &Mesh, said: Vec<(Option<&Object>, Finding)>, logs: 
         for failure in &log.failures {
             let requests = log.requests(failure);
             let destinations = destinations(mesh, log, failure);
+            let settings = in_force::settings(mesh, log.namespace(), failure);
             let mut is_explained = false;
             for item in items.iter_mut().filter(|item| item.explains(failure, &destinations)) {
                 item.requests.push(requests.clone());
+                item.quote(&settings);
                 is_explained = true;
             }
             if is_explained {
                 continue;
             }
             if let Some(finding) = log.finding(failure) {
+                let finding = in_force::amended(mesh, &settings, failure, finding);
                 let symptoms = vec![Symptom::of_status(failure.response_code)];
                 alone.push(Item {
                     finding,
@@ -127,6 +131,15 @@ impl Item {
         let is_candidate = |id: &str| failure.explanation.candidates.iter().any(|candidate| candidate == id);
         self.problems.iter().any(|(id, _)| is_candidate(id))
             && destinations.iter().any(|destination| hosts::is_among(&self.hosts, destination))
+    }
+
+    /// The settings in force behind a failure, each once.
+    fn quote(&mut self, settings: &[Setting]) {
+        for evidence in settings.iter().map(Setting::evidence) {
+            if !self.finding.evidence.contains(&evidence) {
+                self.finding.evidence.push(evidence);
+            }
+        }
     }
 
     fn quote_requests(&mut self) {

@@ -7,6 +7,7 @@
 mod access_logs;
 mod explain;
 mod hosts;
+mod in_force;
 mod problem;
 mod symptom;
 #[cfg(test)]
