@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     AppState,
     error::{self, ApiError, ApiResult},
-    extract::{Caller, NoParameters, PathOf, StepQuery},
+    extract::{Caller, NoParameters, PathOf, StepQuery, next_page},
 };
 use crate::{
     auth::Access,
@@ -121,6 +121,7 @@ async fn upload_capture(
 #[utoipa::path(get, path = "/v1/captures", tag = "captures", params(CapturesQuery),
     responses((status = 200, body = CaptureList), ApiError))]
 async fn list_captures(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
+    let asked = query.asked.clone();
     let query: CapturesQuery = query.read()?;
     let limit = query.limit.unwrap_or(PAGE);
     if !(1..=MAX_PAGE).contains(&limit) {
@@ -134,7 +135,7 @@ async fn list_captures(state: AppState, Caller(caller): Caller, query: StepQuery
     let more = items.len() > limit;
     items.truncate(limit);
     let next_cursor = items.last().filter(|_| more).map(|last| last.id.to_string());
-    let link = next_cursor.as_ref().map(|cursor| format!("</v1/captures?limit={limit}&cursor={cursor}>; rel=\"next\""));
+    let link = next_cursor.as_ref().map(|cursor| next_page("/v1/captures", &asked, cursor));
     let mut response = Json(CaptureList { items, next_cursor }).into_response();
     if let Some(link) = link.and_then(|link| HeaderValue::from_str(&link).ok()) {
         response.headers_mut().insert(header::LINK, link);

@@ -169,6 +169,16 @@ pub(super) struct StepQuery {
     pub(super) format: Format,
     /// How much of the answer is wanted.
     pub(super) view: View,
+    /// All of the query, as it came.
+    pub(super) asked: String,
+}
+
+/// `Link: rel="next"` ([RFC 8288](https://www.rfc-editor.org/rfc/rfc8288)): the same question, from the cursor on.
+pub(super) fn next_page(path: &str, asked: &str, cursor: &str) -> String {
+    let others = url::form_urlencoded::parse(asked.as_bytes()).filter(|(name, _)| name != "cursor");
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(others).append_pair("cursor", cursor);
+    format!("<{path}?{}>; rel=\"next\"", query.finish())
 }
 
 impl StepQuery {
@@ -261,7 +271,7 @@ impl<S: Send + Sync> FromRequestParts<S> for StepQuery {
             Some(format) => format,
             None => accept::format(&parts.headers)?,
         };
-        Ok(Self { pairs, capture, format, view })
+        Ok(Self { pairs, capture, format, view, asked: query.to_owned() })
     }
 }
 

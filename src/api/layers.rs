@@ -92,7 +92,16 @@ fn request_id(request: &Request) -> String {
         (1..=128).contains(&id.len())
             && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
-    own.filter(plain).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+    let traced = request.headers().get("traceparent").and_then(|value| value.to_str().ok()).and_then(trace);
+    own.filter(plain).or(traced).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}
+
+/// The trace that the request is part of (<https://www.w3.org/TR/trace-context/>): its log line is found by it.
+fn trace(parent: &str) -> Option<&str> {
+    let (_, rest) = parent.split_once('-')?;
+    let id = rest.split('-').next()?;
+    let good = id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) && id.bytes().any(|b| b != b'0');
+    good.then_some(id)
 }
 
 /// Gives an error its body. What axum itself refuses has none of ours yet.

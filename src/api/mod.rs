@@ -107,7 +107,7 @@ pub fn router(app: Arc<App>) -> Router {
     let timeout = state.limits.step_timeout + Duration::from_secs(5);
     let (router, _) = routes().split_for_parts();
     let (uploads, _) = captures::upload_route().split_for_parts();
-    router
+    let all = router
         .merge(docs::routes())
         .merge(entrance::routes())
         .fallback(operations::no_such_path)
@@ -115,14 +115,16 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(TimeoutLayer::with_status_code(http::StatusCode::GATEWAY_TIMEOUT, timeout))
         // Uploads have limits of their own.
         .merge(uploads)
-        .layer(middleware::from_fn_with_state(state.clone(), methods::head_and_options))
+        .layer(middleware::from_fn_with_state(state.clone(), methods::head))
         .layer(CatchPanicLayer::custom(layers::panicked))
         // What is packed already stays as it is: a part of it would be of no use otherwise.
         .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(NotForContentType::new(PACKED))))
         .layer(middleware::from_fn_with_state(state.clone(), layers::only_this_machine))
         .layer(tower::util::option_layer(methods::cross_origin(&state.cors_origins)))
         .layer(middleware::from_fn_with_state(state.clone(), layers::around))
-        .with_state(state)
+        .with_state(state);
+    // Around all of it, since which methods a path has is known at its outside only.
+    Router::new().fallback_service(all).layer(middleware::from_fn(methods::options))
 }
 
 /// What probes and the collector of metrics need, without authentication: for a port that only they can reach.

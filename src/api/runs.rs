@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{
     AppState, captures,
     error::{self, ApiError, ApiResult},
-    extract::{Caller, NoParameters, PathOf, StepQuery},
+    extract::{Caller, NoParameters, PathOf, StepQuery, next_page},
     results::{Moving, is_done},
 };
 use crate::{
@@ -115,6 +115,7 @@ pub(super) struct RunDetails {
 #[utoipa::path(get, path = "/v1/runs", tag = "runs", params(RunsQuery),
     responses((status = 200, body = RunList), ApiError))]
 pub(super) async fn list_runs(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
+    let asked = query.asked.clone();
     let query: RunsQuery = split_lists(query).read()?;
     let limit = query.limit.unwrap_or(PAGE);
     if !(1..=MAX_PAGE).contains(&limit) {
@@ -161,7 +162,7 @@ pub(super) async fn list_runs(state: AppState, Caller(caller): Caller, query: St
         }
     }
     let next_cursor = after.filter(|_| more).map(|cursor| cursor.to_string());
-    let link = next_cursor.as_ref().map(|cursor| format!("</v1/runs?cursor={cursor}>; rel=\"next\""));
+    let link = next_cursor.as_ref().map(|cursor| next_page("/v1/runs", &asked, cursor));
     let mut response = Json(RunList { items, next_cursor }).into_response();
     if let Some(link) = link.and_then(|link| HeaderValue::from_str(&link).ok()) {
         response.headers_mut().insert(header::LINK, link);

@@ -8,6 +8,7 @@ mod bug_report;
 mod capture;
 mod detectors;
 mod errors;
+mod examples;
 mod faults;
 mod generated;
 mod history;
