@@ -124,7 +124,9 @@ fn examples(document: &mut Value) {
     let examples: Map<String, Value> = serde_json::from_str(EXAMPLES).expect("the examples are JSON");
     let paths = document["paths"].as_object_mut().expect("there are paths");
     for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
-        let Some(example) = operation["operationId"].as_str().and_then(|id| examples.get(id)).cloned() else { continue };
+        let Some(example) = operation["operationId"].as_str().and_then(|id| examples.get(id)).cloned() else {
+            continue;
+        };
         if let Some(json) = operation.pointer_mut("/responses/200/content/application~1json") {
             json["example"] = example;
         }
