@@ -275,12 +275,14 @@ fn short_words_are_right(symbols: &[Symbol], cost_at: &[u16]) -> bool {
         row += 1;
     }
     // Two letters exchanged cost two, in a word of any length; one more may be missing from a long one.
-    words.len() >= FEW_WORDS || words.iter().all(|(length, errors)| *errors <= 3 && usize::from(*errors) * 2 <= *length)
+    words.len() >= FEW_WORDS
+        || words.iter().all(|(length, errors)| *length <= 2 || (*errors <= 3 && usize::from(*errors) * 2 <= *length))
 }
 
 fn last_word_start(symbols: &[Symbol]) -> usize {
-    let other = |symbol: &Symbol| !matches!(symbol, Symbol::Byte(byte) if byte.is_ascii_alphanumeric());
-    symbols.iter().rposition(other).map_or(0, |last| last + 1)
+    let letter = |symbol: &Symbol| matches!(symbol, Symbol::Byte(byte) if byte.is_ascii_alphanumeric());
+    let end = symbols.iter().rposition(letter).map_or(0, |last| last + 1);
+    symbols[..end].iter().rposition(|symbol| !letter(symbol)).map_or(0, |last| last + 1)
 }
 
 /// The way that led to an alignment.
