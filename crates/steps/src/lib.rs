@@ -272,10 +272,13 @@ impl<S: Step> Prepared for Ready<S> {
             }
             let evidence = S::gather(cluster, &self.0).await?;
             let input = std::sync::Arc::clone(&self.0);
+            // A judgement that nobody waits for any more has its room until it ends.
+            let claim = cluster.claim().cloned();
             // Judging may take a while over a large mesh, and must not hold up other requests.
             let judged = tokio::task::spawn_blocking(move || {
                 let judgement = S::judge(&input, evidence);
                 let printed = format.shows_output().then(|| S::raw(&input, &judgement.data)).flatten();
+                let _claim = claim;
                 Outcome {
                     data: report::Data::of(&judgement.data),
                     findings: judgement.findings,

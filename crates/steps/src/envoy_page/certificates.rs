@@ -23,12 +23,21 @@ pub(super) fn findings(page: Option<&Value>, pod: &Pod, now: Timestamp) -> Vec<F
     let mut findings = Vec::new();
     for entry in certificates {
         for part in ["cert_chain", "ca_cert"] {
-            for certificate in entry[part].as_array().into_iter().flatten() {
+            let all = entry[part].as_array().map_or(&[][..], Vec::as_slice);
+            // A bundle in a file, such as the operating system's, holds old roots beside those that count.
+            if part == "ca_cert" && all.len() > 1 && all.iter().all(is_from_a_file) {
+                continue;
+            }
+            for certificate in all {
                 findings.extend(expiring(certificate, part, pod, now));
             }
         }
     }
     findings
+}
+
+fn is_from_a_file(certificate: &Value) -> bool {
+    certificate["path"].as_str().is_some_and(|path| path.starts_with('/'))
 }
 
 fn expiring(certificate: &Value, part: &str, pod: &Pod, now: Timestamp) -> Option<Finding> {
