@@ -5,6 +5,7 @@ pub mod app;
 pub mod artifacts;
 pub mod auth;
 pub mod config;
+pub mod disk;
 pub mod history;
 pub mod runs;
 pub mod start;

@@ -102,7 +102,7 @@ pub async fn run(args: &config::Run) -> anyhow::Result<ExitCode> {
     let wanted = Wanted { format, view, fail_on: fail_on.unwrap_or(Severity::Error) };
     output::write(&match format {
         Format::Text => runs::render_text(&answered, about.title, &wanted, output::style(&args.colour)),
-        _ => runs::render(&answered, about.title, None, wanted),
+        _ => runs::render(&answered, about.title, None, wanted)?,
     })?;
     let found = fail_on.is_some_and(|least| is_found(answered.answer.counts, least));
     Ok(ExitCode::from(if analyze { analyzed(args, &answered, format, found) } else { u8::from(found) * FOUND }))

@@ -20,11 +20,14 @@ mod lean_pod;
 mod mesh_pod;
 mod misconfiguration;
 mod named;
+mod no_endpoint;
 mod pod_usage;
 pub mod prometheus;
 pub mod proxy_config;
 mod proxy_sample;
 pub mod proxy_status;
+mod rejected;
+mod request_findings;
 mod requests;
 mod resource_status;
 mod resource_usage;
@@ -33,6 +36,7 @@ mod sidecar_logs;
 mod startup_race;
 mod tags;
 mod target;
+mod two_roots;
 mod verify_install;
 mod version;
 
@@ -282,10 +286,13 @@ impl<S: Step> Prepared for Ready<S> {
             }
             let evidence = S::gather(cluster, &self.0).await?;
             let input = std::sync::Arc::clone(&self.0);
+            // A judgement that nobody waits for any more has its room until it ends.
+            let claim = cluster.claim().cloned();
             // Judging may take a while over a large mesh, and must not hold up other requests.
             let judged = tokio::task::spawn_blocking(move || {
                 let judgement = S::judge(&input, evidence);
                 let printed = format.shows_output().then(|| S::raw(&input, &judgement.data)).flatten();
+                let _claim = claim;
                 Outcome {
                     data: report::Data::of(&judgement.data),
                     findings: judgement.findings,

@@ -8,6 +8,7 @@ mod access_logs;
 mod by_path;
 mod explain;
 mod hosts;
+mod in_force;
 mod problem;
 mod symptom;
 #[cfg(test)]
