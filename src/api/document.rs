@@ -46,6 +46,7 @@ const LONGEST_INPUT: u64 = super::MAX_BODY_BYTES as u64;
     tags(
         (name = "kubectl", description = "What a person would look up with kubectl"),
         (name = "istioctl", description = "What a person would look up with istioctl"),
+        (name = "mesh", description = "What happens to requests, who reaches whom, and what a change would do"),
         (name = "misc", description = "The guide's miscellaneous issues: what nobody looks up with one command"),
         (name = "errors", description = "Known error messages: reason and recommendation"),
         (name = "runs", description = "History of what was looked at and found"),
@@ -124,7 +125,9 @@ fn examples(document: &mut Value) {
     let examples: Map<String, Value> = serde_json::from_str(EXAMPLES).expect("the examples are JSON");
     let paths = document["paths"].as_object_mut().expect("there are paths");
     for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
-        let Some(example) = operation["operationId"].as_str().and_then(|id| examples.get(id)).cloned() else { continue };
+        let Some(example) = operation["operationId"].as_str().and_then(|id| examples.get(id)).cloned() else {
+            continue;
+        };
         if let Some(json) = operation.pointer_mut("/responses/200/content/application~1json") {
             json["example"] = example;
         }

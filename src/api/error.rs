@@ -211,7 +211,9 @@ impl From<cluster::Error> for ApiError {
             Error::Unreachable { .. } | Error::Malformed { .. } | Error::Api { .. } | Error::TooLarge { .. } => {
                 CLUSTER_UNREACHABLE
             }
-            Error::TimedOut { .. } | Error::Pod(PodHttpError::TimedOut { .. }) => CLUSTER_TIMEOUT,
+            Error::TimedOut { .. } | Error::Pod(PodHttpError::TimedOut { .. } | PodHttpError::Silent { .. }) => {
+                CLUSTER_TIMEOUT
+            }
             // Too many ask the same pod or node.
             Error::Pod(PodHttpError::NotAsked { .. }) => OVERLOADED,
             Error::Pod(_) => POD_UNREACHABLE,

@@ -17,6 +17,7 @@ mod install;
 mod istioctl;
 mod kubectl;
 mod layers;
+mod mesh;
 mod methods;
 mod misc;
 mod operations;
@@ -69,6 +70,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(istioctl::routes())
         .merge(proxies::routes())
         .merge(install::routes())
+        .merge(mesh::routes())
         .merge(misc::routes())
         .merge(bug_report::routes())
         .routes(routes!(errors::lookup_errors))

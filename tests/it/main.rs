@@ -17,6 +17,7 @@ mod live;
 mod logs;
 mod misc;
 mod openapi;
+mod paths;
 mod pods;
 mod proxies;
 mod proxy_config;

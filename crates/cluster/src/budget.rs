@@ -73,11 +73,6 @@ impl Budget {
         Ok(Claim(Arc::new(Claimed { budget: self.clone(), weight, held, _place: place })))
     }
 
-    /// Waits for the bytes of an answer that exists already.
-    pub async fn hold(&self, caller: &str, bytes: u64) -> Result<Taken, NoRoom> {
-        self.0.bytes.take(caller, bytes.min(self.0.bytes.most()), true).await
-    }
-
     /// Bytes that nobody has taken.
     pub fn free_bytes(&self) -> u64 {
         self.0.bytes.state().free
@@ -117,14 +112,14 @@ impl Pool {
 
     /// The most that one call can have.
     fn most(&self) -> u64 {
-        (self.0.total - self.0.reserve).max(1) / 4 * 3
+        ((self.0.total - self.0.reserve) / 4 * 3).max(1)
     }
 
     fn try_take(&self, caller: &str, amount: u64, is_light: bool) -> Result<(), NoRoom> {
         let mut state = self.state();
         let own = state.of_callers.get(caller).copied().unwrap_or_default();
         // The share counts only where others have the rest.
-        let share = if is_light { self.0.total } else { self.most().max(1) };
+        let share = if is_light { self.0.total } else { self.most() };
         if own > 0 && own + amount > share {
             return Err(NoRoom::Share);
         }
@@ -354,6 +349,16 @@ mod tests {
         heavy.pop();
         drop(light);
         assert!(budget.claim("d", Weight(4)).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn smallest_budget_serves_every_weight() {
+        for places in 1..8 {
+            let budget = Budget::new(places, 0);
+            for weight in [1, 2, 8] {
+                assert!(budget.claim("a", Weight(weight)).await.is_ok(), "{weight} of {places}");
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]

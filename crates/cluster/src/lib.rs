@@ -6,6 +6,7 @@ pub mod clock;
 mod control_plane;
 mod discovery;
 mod error;
+mod istiod_port;
 mod logs;
 mod objects;
 mod picture;
@@ -19,6 +20,7 @@ use tokio::sync::Mutex;
 pub use control_plane::{ControlPlane, Istiod};
 pub use discovery::{Discovery, Resource};
 pub use error::{Error, NOT_RECORDED, UNRECORDED, chain, nearest};
+pub use istiod_port::IstiodPort;
 pub use logs::{ContainerLog, LogQuery};
 pub use objects::{Listed, Scope, Table, TableRow};
 pub use picture::nothing;
@@ -81,13 +83,16 @@ struct Shared {
     clock: Clock,
     settings: Settings,
     gates: pod_http::Gates,
+    /// Replicas of istiod that did not answer lately.
+    silent: istiod_port::Silent,
     discovery: Mutex<Option<(jiff::Timestamp, Arc<Discovery>)>>,
 }
 
 impl Cluster {
     pub fn new(client: Client, id: String, source: Source, clock: Clock, settings: Settings) -> Self {
         let gates = pod_http::Gates::new(settings.max_pod_exchanges, settings.max_node_exchanges);
-        let shared = Shared { own: client.clone(), id, source, clock, settings, gates, discovery: Mutex::default() };
+        let (own, silent) = (client.clone(), istiod_port::Silent::default());
+        let shared = Shared { own, id, source, clock, settings, gates, silent, discovery: Mutex::default() };
         Self { client, shared: Arc::new(shared), claim: None }
     }
 

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::wrapped;
+use super::{mask::mask_query, wrapped};
 
 /// Longer lines are cut here before anything looks at them.
 pub const MAX_LINE: usize = 8 * 1024;
@@ -281,6 +281,48 @@ fn json(text: &str) -> Option<LogLine> {
         message: message.unwrap_or_default(),
         ..LogLine::default()
     })
+}
+
+/// Fields in which an application says whom it called and what went wrong, where its message is the same each time.
+const DETAILS: [&str; 16] = [
+    "error",
+    "err",
+    "cause",
+    "exception",
+    "reason",
+    "target",
+    "url",
+    "uri",
+    "host",
+    "upstream",
+    "address",
+    "addr",
+    "peer",
+    "destination",
+    "service",
+    "status",
+];
+/// Of one field's text.
+const DETAIL_BYTES: usize = 120;
+
+/// What a JSON line says besides its message: ` target=… error=…`, empty where it is no such line.
+pub(super) fn details(raw: &str) -> String {
+    let mut text = String::new();
+    let Ok(object) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(raw.trim_start()) else {
+        return text;
+    };
+    for name in DETAILS {
+        let value = match object.get(name) {
+            Some(serde_json::Value::String(value)) => mask_query(value).into_owned(),
+            Some(value @ serde_json::Value::Number(_)) => value.to_string(),
+            _ => continue,
+        };
+        text.push(' ');
+        text.push_str(name);
+        text.push('=');
+        text.push_str(bounded(&value, DETAIL_BYTES));
+    }
+    text
 }
 
 #[cfg(test)]

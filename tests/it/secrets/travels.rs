@@ -226,8 +226,13 @@ async fn none_comes_out_of_any_step_in_any_format() {
     let calls = pages(&cluster).await;
     let app = TestApp::new(app(cluster, Identify::Nobody));
     let (mut leaks, mut answers, mut redacted) = (Vec::new(), 0, 0);
-    for call in &calls {
-        for format in Format::ALL {
+    for (index, call) in calls.iter().enumerate() {
+        for (turn, format) in Format::ALL.into_iter().enumerate() {
+            // These hold everything; the others are made of the findings, and take turns.
+            let holds_all = matches!(format, Format::Json | Format::Yaml | Format::Raw);
+            if !holds_all && (index + turn) % 4 != 0 {
+                continue;
+            }
             let path = path(call, format);
             let answer = app.get(&path).await;
             assert!(!answer.status.is_server_error(), "{path}: {answer:?}");

@@ -61,6 +61,9 @@ pub enum PodHttpError {
     Refused { what: String, why: String },
     #[error("{what}: no answer within {} s", after.as_secs())]
     TimedOut { what: String, after: Duration },
+    /// Not asked again so soon.
+    #[error("{what}: no answer when it was last asked, {} s ago", ago.as_secs())]
+    Silent { what: String, ago: Duration },
     #[error("{what}: not asked within {} s: requests to this port, its node or other pods went before", after.as_secs())]
     NotAsked { what: String, after: Duration },
     #[error("{what}: the connection was cut off after {received_bytes} bytes")]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::access_log::AccessLogLine;
-use super::line::{Level, LineParser, LogLine, bounded};
+use super::line::{Level, LineParser, LogLine, bounded, details};
 use super::mask::mask;
 use super::signatures::{Match, Signature, Source, match_line, table};
 use report::{Evidence, Finding, Severity, Subject};
@@ -259,7 +259,7 @@ impl DigestBuilder {
         let Some(level) = line.level.filter(|level| *level >= Level::Warn) else { return };
         self.digest.unknown_lines += 1;
         let scope = line.scope.as_deref().unwrap_or_default();
-        let text = mask(&format!("{scope} {}", bounded(&line.message, 300)));
+        let text = mask(&format!("{scope} {}{}", bounded(&line.message, 300), details(&line.raw)));
         let text = text.trim();
         if !self.unknown.contains_key(text) && self.unknown.len() >= UNKNOWN {
             return;
