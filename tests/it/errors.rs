@@ -699,7 +699,11 @@ fn two_typing_errors_anywhere_do_not_hide_a_message() {
         let mut misses = Vec::new();
         let is_call = |id: &str| id.starts_with("ext/inj-webhook-");
         let long = |template: &str| fill(template, &[]).replace("some-value", "").len() > 22;
-        let wanted = |known: &&KnownError| known.source == source && !known.envelope && long(&known.template);
+        // The end of one message is a message of its own, which is found where the rest is mistyped.
+        let nested = ["ext/ev-probe-reset"];
+        let wanted = |known: &&KnownError| {
+            known.source == source && !known.envelope && long(&known.template) && !nested.contains(&known.id.as_str())
+        };
         for known in catalogue.entries().filter(wanted) {
             for _ in 0..filled {
                 let mut text: Vec<char> = fill(&known.template, &ISTIO).chars().collect();

@@ -225,8 +225,9 @@ fn align(index: &Index, number: usize, text: &[u8], cut: bool) -> Option<FuzzyHi
     let Alignment { cost, literal, row, column, extent } = best?;
     let Trace { start, mut values, cost_at } = table.trace(&symbols, text, row, column);
     // The last word of a text that was cut off is not whole.
-    let ends = row == rows && !(cut && column == text.len());
-    let whole = if ends { row } else { last_word_start(&symbols[..row]) };
+    let last_word = last_word_start(&symbols[..row]);
+    let is_cut = cut && column == text.len() && begins_with_the_end(&symbols[last_word..], text);
+    let whole = if is_cut { last_word } else { row };
     if !short_words_are_right(&symbols[..whole], &cost_at) {
         return None;
     }
@@ -277,6 +278,13 @@ fn short_words_are_right(symbols: &[Symbol], cost_at: &[u16]) -> bool {
     // Two letters exchanged cost two, in a word of any length; one more may be missing from a long one.
     words.len() >= FEW_WORDS
         || words.iter().all(|(length, errors)| *length <= 2 || (*errors <= 3 && usize::from(*errors) * 2 <= *length))
+}
+
+/// Whether the last word of the text is the beginning of a word of the pattern.
+fn begins_with_the_end(word: &[Symbol], text: &[u8]) -> bool {
+    let start = text.iter().rposition(|byte| !byte.is_ascii_alphanumeric()).map_or(0, |last| last + 1);
+    let mut word = word.iter();
+    text[start..].iter().all(|byte| matches!(word.next(), Some(Symbol::Byte(letter)) if letter == byte))
 }
 
 fn last_word_start(symbols: &[Symbol]) -> usize {
