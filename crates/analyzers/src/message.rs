@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use mesh::{LOCAL_CLUSTER, Malformed, Object, Shape, View};
+use mesh::{Kind, LOCAL_CLUSTER, Malformed, Object, Shape, View};
 use report::{Code, Finding, Severity, Subject};
 
 /// One message about one object.
@@ -174,8 +174,41 @@ impl<'m> Message<'m> {
             Some(remedy) => finding.remedy(remedy.as_str()),
             None => finding,
         };
+        let finding = match self.object.filter(|_| !self.is_compatible) {
+            Some(object) if !is_specific(&finding.remedy, object) => {
+                let remedy = format!("{} {}", finding.remedy, where_it_is(object));
+                finding.remedy(remedy.trim_start())
+            }
+            _ => finding,
+        };
         finding.discriminator(format!("{cluster}{}", self.text))
     }
+}
+
+/// Whether a remedy names the object, or has a command to paste.
+fn is_specific(remedy: &str, object: &Object) -> bool {
+    remedy.contains(object.name()) || ["kubectl ", "az ", "istioctl "].iter().any(|command| remedy.contains(command))
+}
+
+/// The object at hand, for a remedy that holds for all of its kind: the line of its file, or the command that shows it or opens
+/// it.
+fn where_it_is(object: &Object) -> String {
+    if let Some(source) = object.source() {
+        let line = source.line.map(|line| format!(":{line}")).unwrap_or_default();
+        return format!("({}, {}{line})", object.origin(), source.file);
+    }
+    let kind = object.kind();
+    let resource = match kind {
+        // Two groups have Gateways.
+        Kind::Gateway | Kind::KubernetesGateway => format!("{}.{}", kind.plural(), kind.group()),
+        _ => kind.plural().to_owned(),
+    };
+    let is_made_by_others =
+        matches!(kind, Kind::Pod | Kind::Node | Kind::Secret | Kind::Event) || kind.is_control_plane();
+    let verb = if is_made_by_others { "describe" } else { "edit" };
+    let namespace = object.namespace();
+    let place = if namespace.is_empty() { String::new() } else { format!(" -n {namespace}") };
+    format!("kubectl {verb} {resource} {}{place}", object.name())
 }
 
 /// The way to a field, written `{.spec.servers[0].hosts[1]}`.

@@ -3,6 +3,7 @@
 mod catalogue;
 mod fixtures;
 pub(crate) mod recordings;
+mod remedies;
 mod scale;
 mod table;
 

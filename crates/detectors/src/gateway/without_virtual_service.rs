@@ -42,6 +42,8 @@ fn needs_routes(server: Server<'_>) -> bool {
 fn nothing_is_bound(gateway: &Object) -> Message<'_> {
     let name = gateway.full_name();
     let text = format!("No VirtualService names Gateway {name}: every request to it is answered with 404.");
-    let remedy = format!("Add `gateways: [{name}]` to the VirtualService of its hosts, or delete the Gateway.");
+    let remedy = format!(
+        "Add `gateways: [{name}]` to the VirtualService of its hosts. If nobody needs the Gateway any more, take it away."
+    );
     Message::new(&GWY0006, gateway, text).at(Path::name()).remedy(remedy)
 }

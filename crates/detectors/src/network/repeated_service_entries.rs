@@ -122,7 +122,7 @@ fn entry_repeats_another<'m>(entry: &'m Object, host: &str, port: i64, first: &O
         first.origin()
     );
     let remedy = format!(
-        "Keep one ServiceEntry for {host} and export it to those who need it; delete {} or {}.",
+        "Keep one ServiceEntry for {host}, export it to those who need it, and take {host} out of the other: {} or {}.",
         entry.full_name(),
         first.full_name()
     );

@@ -57,10 +57,9 @@ fn denies_everything<'m>(policy: &'m Object, closed: &[String]) -> Message<'m> {
         names(closed)
     );
     let remedy = format!(
-        "Add an AuthorizationPolicy with action ALLOW for each wanted caller of these workloads, gateways included, or: \
-         kubectl delete authorizationpolicy {} -n {}",
-        policy.name(),
-        policy.namespace()
+        "Beside AuthorizationPolicy {}, add one with action ALLOW for each wanted caller of these workloads, gateways included: \
+         from: [{{source: {{principals: […]}}}}]",
+        policy.full_name()
     );
     Message::new(&SEC0006, policy, text).at(Path::spec()).remedy(remedy)
 }
