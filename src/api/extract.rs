@@ -19,6 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     accept,
     error::{self, ApiError},
+    serve::Peer,
 };
 use crate::{
     app::App,
@@ -64,7 +65,8 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let app = AppState::from_ref(state);
         let credential = credential(parts);
-        Ok(Self(app.identify.caller(credential).await?))
+        let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
+        Ok(Self(app.identify.caller(credential, peer).await?))
     }
 }
 

@@ -196,7 +196,8 @@ pub(super) async fn find_run(
 
 /// Delete a run
 ///
-/// Takes a run out of the history, with the files that it has left. One that is under way must be canceled first.
+/// Takes a run out of the history, with the files that it has left. One that is under way must be canceled first. Only for
+/// whoever asked for it, and for callers who may `delete runs.meshtriage.io`.
 #[utoipa::path(delete, path = "/v1/runs/{id}", tag = "runs", params(("id" = Uuid, Path)),
     responses((status = 204, description = "The run is gone"), ApiError))]
 pub(super) async fn delete_run(
@@ -206,6 +207,11 @@ pub(super) async fn delete_run(
     PathOf(id): PathOf<String>,
 ) -> ApiResult<StatusCode> {
     let run = visible(&state, &caller, &id).await?;
+    let is_own = caller.rights == auth::Rights::All || caller.user == run.header.requested_by;
+    if !is_own && !state.authority.may(&caller, &auth::Access::delete("runs")).await.unwrap_or(false) {
+        let detail = "a run is deleted by whoever asked for it, or with the permission to delete runs.meshtriage.io";
+        return Err(ApiError::new(error::FORBIDDEN, detail));
+    }
     if !is_done(&run.header) {
         return Err(ApiError::new(error::RUN_NOT_FINISHED, error::RUN_NOT_FINISHED.about));
     }
