@@ -71,11 +71,12 @@ clients() {
         && ../node_modules/.bin/tsc --target es2022 --module nodenext --skipLibCheck --strict client.ts \
         && command node client.js "http://$address")
 
-    mkdir -p "$tools/go-client"
+    mkdir -p "$tools/go-client/api"
     cp tests/openapi/client.go "$tools/go-client/main.go"
     (cd "$tools/go-client" && { [ -f go.mod ] || go mod init example.com/client; } 2>/dev/null \
-        && go run github.com/ogen-go/ogen/cmd/ogen@latest --target api --package api --clean "$document" \
-        && go mod tidy 2>/dev/null && go run . "http://$address")
+        && GOBIN="$tools/bin" go install github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 \
+        && "$tools/bin/oapi-codegen" -config "$here/tests/openapi/oapi-codegen.yaml" -o api/api.go "$document" \
+        && go mod tidy && go run . "http://$address")
 }
 
 fuzz() {
@@ -87,7 +88,8 @@ fuzz() {
         local address=127.0.0.1:18932 header=()
         serve "$address" --auth "$mode" --keys-file "$tools/keys.yaml"
         [ "$mode" = keys ] && header=(--header "X-Api-Key: $key")
-        SCHEMATHESIS_HOOKS=tests/openapi/hooks.py "$tools/py/bin/schemathesis" run "$document" --url "http://$address" \
+        SCHEMATHESIS_HOOKS=tests/openapi/hooks.py "$tools/py/bin/schemathesis" \
+            --config-file tests/openapi/schemathesis.toml run "$document" --url "http://$address" \
             --max-examples "$examples" --seed 1 --workers 2 --suppress-health-check all --exclude-checks ignored_auth "${header[@]}"
         kill "$server" && wait "$server" 2>/dev/null || true
     done

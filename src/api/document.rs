@@ -88,6 +88,7 @@ fn paths(document: &mut Value) {
             if operation["description"].is_null() {
                 operation["description"] = operation["summary"].clone();
             }
+            forms(operation);
             let formats = takes(operation, "format");
             let responses = operation["responses"].as_object_mut().expect("every operation answers");
             for (status, response) in responses.iter_mut() {
@@ -130,6 +131,21 @@ fn examples(document: &mut Value) {
         };
         if let Some(json) = operation.pointer_mut("/responses/200/content/application~1json") {
             json["example"] = example;
+        }
+    }
+}
+
+/// Names of Kubernetes have a form, which callers read here and do not have to find out.
+fn forms(operation: &mut Value) {
+    const LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+    for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+        let name = parameter["name"].as_str().unwrap_or_default().to_owned();
+        let schema = &mut parameter["schema"];
+        if matches!(name.as_str(), "namespace" | "istio_namespace") {
+            let of = if schema["items"].is_object() { &mut schema["items"] } else { schema };
+            of["pattern"] = json!(LABEL);
+            of["minLength"] = json!(1);
+            of["maxLength"] = json!(63);
         }
     }
 }

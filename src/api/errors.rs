@@ -62,6 +62,11 @@ pub(super) struct LookupInput {
     responses((status = 200, body = ErrorList), ApiError))]
 pub(super) async fn list_errors(state: AppState, _: Caller, query: StepQuery) -> ApiResult<Json<ErrorList>> {
     let query: ErrorsQuery = query.read()?;
+    for (field, text, most) in [("q", &query.q, 200), ("phase", &query.phase, 50)] {
+        if text.as_ref().is_some_and(|text| text.chars().count() > most) {
+            return Err(vec![Invalid::new(field, "range", format!("must have at most {most} characters"))].into());
+        }
+    }
     let found = state.catalogue.search(query.q.as_deref().unwrap_or_default(), query.phase.as_deref(), query.source);
     Ok(Json(ErrorList { items: found.into_iter().cloned().collect(), next_cursor: None }))
 }

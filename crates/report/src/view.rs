@@ -94,7 +94,9 @@ impl View {
             findings.truncate(usize::try_from(top).unwrap_or(usize::MAX));
         }
         if self.summary {
-            findings.iter_mut().for_each(|finding| finding.evidence.clear());
+            for finding in findings.iter_mut() {
+                finding.evidence.clear();
+            }
         }
         u64::try_from(before - findings.len()).unwrap_or(u64::MAX)
     }

@@ -96,8 +96,7 @@ fn escaped(text: &str) -> String {
         }
         for c in part.chars() {
             match c {
-                '<' => out.push_str("&lt;"),
-                '*' | '_' | '[' | ']' | '\\' | '|' => out.extend(['\\', c]),
+                '<' | '*' | '_' | '[' | ']' | '\\' | '|' => out.extend(['\\', c]),
                 c => out.push(c),
             }
         }
@@ -111,8 +110,8 @@ mod tests {
 
     #[test]
     fn code_can_be_pasted_and_prose_is_no_markup() {
-        assert_eq!(escaped("use `--cert=<file>` for <file> *.shop"), "use `--cert=<file>` for &lt;file> \\*.shop");
-        assert_eq!(escaped("a ` alone <b>"), "a \\` alone &lt;b>");
+        assert_eq!(escaped("use `--cert=<file>` for <file> *.shop"), "use `--cert=<file>` for \\<file> \\*.shop");
+        assert_eq!(escaped("a ` alone <b>"), "a \\` alone \\<b>");
         assert_eq!(code("a`b``c"), "```a`b``c```");
         assert_eq!(code("`a`"), "`` `a` ``");
     }

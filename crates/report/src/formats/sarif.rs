@@ -2,7 +2,7 @@
 //! (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>). GitHub takes a result only with a place in a file,
 //! so that an object of the cluster gets the path that a file of it would have.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde_json::{Value, json};
 
@@ -87,16 +87,7 @@ fn location(subject: &Subject) -> Value {
         Some(namespace) => format!("{} {namespace}/{}", subject.kind, subject.name),
         None => format!("{} {}", subject.kind, subject.name),
     };
-    let (file, line) = match &subject.file {
-        Some(file) => match file.rsplit_once(':').map(|(file, line)| (file, line.parse::<u32>())) {
-            Some((path, Ok(line))) => (path.to_owned(), line.max(1)),
-            _ => (file.clone(), 1),
-        },
-        None => {
-            let folder = subject.namespace.as_deref().unwrap_or("_cluster");
-            (format!("cluster/{folder}/{}/{}.yaml", subject.kind, subject.name), 1)
-        }
-    };
+    let (file, line) = place_in_file(subject);
     json!({
         "physicalLocation": { "artifactLocation": { "uri": uri(&file) }, "region": { "startLine": line } },
         "logicalLocations": [{
@@ -110,6 +101,18 @@ fn location(subject: &Subject) -> Value {
     })
 }
 
+/// The file that the object came from, or the one that it would have.
+fn place_in_file(subject: &Subject) -> (String, u32) {
+    let Some(file) = &subject.file else {
+        let folder = subject.namespace.as_deref().unwrap_or("_cluster");
+        return (format!("cluster/{folder}/{}/{}.yaml", subject.kind, subject.name), 1);
+    };
+    match file.rsplit_once(':').map(|(file, line)| (file, line.parse::<u32>())) {
+        Some((path, Ok(line))) => (path.to_owned(), line.max(1)),
+        _ => (file.clone(), 1),
+    }
+}
+
 /// A path as a relative reference: what a URI cannot hold is written in percent.
 fn uri(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
@@ -117,7 +120,7 @@ fn uri(path: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~/!$&'()*+,;=@".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out

@@ -58,11 +58,12 @@ fn message(shown: &Shown, fit: usize) -> Value {
     if !notes.is_empty() {
         notes.push('\n');
     }
-    notes.push_str(&if is_url(shown.link) {
+    let rest = if is_url(shown.link) {
         format!("<{}|The whole answer>", shown.link.replace(['<', '>', '|'], ""))
     } else {
         format!("The whole answer: `{}`", escaped(shown.link))
-    });
+    };
+    notes.push_str(&rest);
     blocks.push(json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": cut(&notes, 2000) }] }));
     json!({ "text": lines.join("\n"), "blocks": blocks })
 }
