@@ -8,6 +8,7 @@ mod logs;
 mod mesh;
 mod objects;
 pub mod pod_http;
+mod shared_reads;
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,6 +21,7 @@ pub use error::{Error, NOT_RECORDED, UNRECORDED, chain};
 pub use logs::{ContainerLog, LogQuery};
 pub use mesh::nothing;
 pub use objects::{Listed, Scope, Table, TableRow};
+pub use shared_reads::sharing_reads;
 
 use crate::{
     clock::Clock,
