@@ -112,10 +112,19 @@ pub struct Serve {
     #[arg(long, env = "MESHTRIAGE_ARTIFACTS_MIB", value_name = "MIB", default_value_t = 4096)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     pub artifacts_mib: u64,
-    /// Bug reports that may be made at once; more are refused with 503.
-    #[arg(long, env = "MESHTRIAGE_MAX_REPORTS", value_name = "COUNT", default_value_t = 2)]
+    /// Runs in the background that this process carries out at once; more wait. A cluster has one place for those that ask
+    /// all proxies, whoever carries them out.
+    #[arg(long, env = "MESHTRIAGE_MAX_RUNS", value_name = "COUNT", default_value_t = 4)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=100))]
-    pub max_reports: u16,
+    pub max_runs: u16,
+    /// Runs that may wait; more are refused with 503.
+    #[arg(long, env = "MESHTRIAGE_MAX_QUEUED", value_name = "COUNT", default_value_t = 10_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_queued: u32,
+    /// Of one caller; more are refused with 429.
+    #[arg(long, env = "MESHTRIAGE_MAX_QUEUED_PER_CALLER", value_name = "COUNT", default_value_t = 1_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_queued_per_caller: u32,
     /// What to log, as `tracing` filters: `info`, `meshtriage=debug`.
     #[arg(long, env = "MESHTRIAGE_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,

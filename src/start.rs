@@ -23,7 +23,7 @@ use crate::{
     cluster::{Cluster, Resource, Settings, Source},
     config::{AuthMode, CapturesArgs, ClusterArgs, Serve},
     errors::Catalogue,
-    history::{History, TIME_LIMIT},
+    history::{History, QueueBounds, TIME_LIMIT},
     runs::Background,
     telemetry::Metrics,
     uploads::{self, Folder, Uploads},
@@ -147,7 +147,7 @@ pub async fn app(serve: &Serve) -> anyhow::Result<App> {
         identify,
         history,
         artifacts,
-        background: Background::new(usize::from(serve.max_reports)),
+        background: background(serve),
         catalogue,
         metrics: Metrics::default(),
         limits: Limits {
@@ -160,6 +160,11 @@ pub async fn app(serve: &Serve) -> anyhow::Result<App> {
         actions_enabled: serve.enable_actions,
         notes,
     })
+}
+
+fn background(serve: &Serve) -> Background {
+    let bounds = QueueBounds { runs: serve.max_queued, runs_per_caller: serve.max_queued_per_caller };
+    Background::new(usize::from(serve.max_runs), bounds)
 }
 
 fn uploads(serve: &Serve, cluster: &Cluster) -> anyhow::Result<Uploads> {

@@ -106,8 +106,10 @@ kinds! {
         "The file was deleted to make room, or lies with another replica.";
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable", RANGE_NOT_SATISFIABLE, "Range not satisfiable", false,
         "The range begins after the end of the file.";
+    GATE_FAILED = "gate_failed", FAILED_DEPENDENCY, "The gate does not open", false,
+        "The run found something that is as bad as the caller will not have it, or could not see all.";
     RATE_LIMITED = "rate_limited", TOO_MANY_REQUESTS, "Too many requests", true,
-        "Each caller may have one such run at a time.";
+        "As many runs of the caller as may be are waiting.";
     PAYLOAD_TOO_LARGE = "payload_too_large", PAYLOAD_TOO_LARGE, "Payload too large", false,
         "The body is larger than this path accepts.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", false,
@@ -222,12 +224,14 @@ impl From<runs::Error> for ApiError {
             error @ runs::Error::TimedOut(_) => Self::new(CLUSTER_TIMEOUT, error.to_string()),
             error @ runs::Error::Broken => Self::new(INTERNAL, error.to_string()),
             runs::Error::Invalid(invalid) => invalid.into_vec().into(),
-            runs::Error::Busy(run) => {
-                let which = run.map(|run| format!(": /v1/runs/{run}")).unwrap_or_default();
-                let detail = format!("you have such a run already{which}; wait for its end, or cancel it");
-                Self::new(RATE_LIMITED, detail).retry_after(BUSY_RETRY_S)
+            error @ runs::Error::Full { of_caller } => {
+                let kind = if of_caller { RATE_LIMITED } else { OVERLOADED };
+                Self::new(kind, error.to_string()).retry_after(BUSY_RETRY_S)
             }
-            error @ runs::Error::Full => Self::new(OVERLOADED, error.to_string()).retry_after(BUSY_RETRY_S),
+            error @ runs::Error::Stopping => Self::new(OVERLOADED, error.to_string()),
+            error @ runs::Error::Canceled => Self::new(CONFLICT, error.to_string()),
+            error @ runs::Error::Folder(_) => Self::new(INTERNAL, cluster::chain(&error)),
+            runs::Error::Upload(error) => error.into(),
             runs::Error::KeyReused => Self::new(IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_KEY_REUSED.about),
             runs::Error::History(error) => error.into(),
             error @ runs::Error::Capture(_) => Self::new(INTERNAL, cluster::chain(&error)),

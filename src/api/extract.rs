@@ -11,7 +11,7 @@ use axum::{
     http::request::Parts,
 };
 use bytes::Bytes;
-use http::header;
+use http::{HeaderValue, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use utoipa::IntoParams;
@@ -106,6 +106,10 @@ pub(super) struct StepQuery {
     /// Id of an uploaded capture, as it was given.
     pub(super) capture: Option<String>,
     pub(super) format: Format,
+    /// Seconds that the caller would like to wait: `Prefer: wait=N`
+    /// ([RFC 7240](https://www.rfc-editor.org/rfc/rfc7240#section-4.3)).
+    pub(super) prefer_wait: Option<u64>,
+    pub(super) idempotency_key: Option<HeaderValue>,
 }
 
 impl StepQuery {
@@ -185,7 +189,11 @@ impl<S: Send + Sync> FromRequestParts<S> for StepQuery {
                 _ => pairs.push((name.into_owned(), value.into_owned())),
             }
         }
-        Ok(Self { pairs, capture, format })
+        let preferences = parts.headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+        let mut preferences = preferences.flat_map(|value| value.split([',', ';']));
+        let prefer_wait = preferences.find_map(|one| one.trim().strip_prefix("wait=")?.trim_matches('"').parse().ok());
+        let idempotency_key = parts.headers.get("idempotency-key").cloned();
+        Ok(Self { pairs, capture, format, prefer_wait, idempotency_key })
     }
 }
 

@@ -4,15 +4,19 @@ mod artifacts;
 mod bug_report;
 mod captures;
 mod codes;
+mod diff;
 mod error;
 mod errors;
 mod extract;
+mod findings;
 mod follow;
+mod gate;
 mod install;
 mod istioctl;
 mod kubectl;
 mod layers;
 mod misc;
+mod new_runs;
 mod operations;
 mod proxies;
 mod range;
@@ -20,6 +24,7 @@ mod results;
 mod runs;
 mod serve;
 mod steps;
+mod watch_runs;
 
 use std::{sync::Arc, time::Duration};
 
@@ -53,7 +58,7 @@ use crate::{
     app::App,
     auth,
     report::{Format, State, Verdict},
-    runs::{Place, execute, render},
+    runs::{Answered, Place, execute, render},
     steps::{AdminPage, AnyStep, Inputs, Invalid, Prepared, ProxyConfigKind},
 };
 
@@ -79,6 +84,7 @@ const PACKED: &str = "application/gzip";
         (name = "misc", description = "The guide's miscellaneous issues: what nobody looks up with one command"),
         (name = "errors", description = "Known error messages: reason and recommendation"),
         (name = "runs", description = "History of what was looked at and found"),
+        (name = "findings", description = "What was found, over time, and what somebody has decided to live with"),
         (name = "captures", description = "Recorded clusters that callers upload, for steps to read"),
         (name = "steps", description = "The catalogue of steps"),
         (name = "operations", description = "Health, metrics, and who the caller is")
@@ -101,6 +107,11 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(errors::lookup_errors))
         .routes(routes!(runs::list_runs))
         .routes(routes!(runs::find_run, runs::delete_run))
+        .merge(new_runs::routes())
+        .merge(watch_runs::routes())
+        .merge(gate::routes())
+        .routes(routes!(diff::diff_runs))
+        .merge(findings::routes())
         .merge(captures::routes())
         .routes(routes!(results::run_result))
         .routes(routes!(results::cancel_run))
@@ -190,7 +201,12 @@ impl AppState {
         mut query: extract::StepQuery,
     ) -> error::ApiResult<Response> {
         let (format, capture) = (query.format, query.capture.take());
+        let wait = results::wait(&mut query)?;
         let prepared = step.prepare(query.inputs())?;
+        if wait.is_some() {
+            let ready = self.one(prepared.as_ref(), capture.as_deref())?;
+            return self.answer_in_background(ready, caller, None, wait, format).await;
+        }
         let place = self.place(caller, capture.as_deref()).await?;
         self.answer_prepared(prepared.as_ref(), &place, format).await
     }
@@ -201,11 +217,14 @@ impl AppState {
         step: &'static dyn AnyStep,
         caller: &Arc<auth::Caller>,
         body: serde_json::Value,
-        query: extract::StepQuery,
+        mut query: extract::StepQuery,
     ) -> error::ApiResult<Response> {
+        let key = query.idempotency_key.take();
         let format = query.of_action()?;
         let prepared = step.prepare(Inputs::Json(body))?;
-        self.answer_prepared(prepared.as_ref(), &Place::own(&self.0, caller), format).await
+        // Recorded before it is begun, and carried out to its end even if the caller goes away.
+        let ready = self.one(prepared.as_ref(), None)?;
+        self.answer_in_background(ready, caller, key, None, format).await
     }
 
     /// Carries out a step in its place, and answers in the format asked for.
@@ -217,22 +236,27 @@ impl AppState {
     ) -> error::ApiResult<Response> {
         // A step's future is large, and would make that of every handler so.
         let answered = Box::pin(execute(&self.0, place, prepared, format)).await?;
-        let run = &answered.answer.run;
-        let mut text = render(&answered, prepared.about().title, format);
-        if text.is_empty() && format == Format::Text {
-            // A command that prints nothing has found nothing; an empty answer would not say so.
-            text = format!("{}\n", answered.answer.summary);
-        }
-        let mut response = Response::new(axum::body::Body::from(text));
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
-        // For formats without the envelope.
-        let verdict = serde_json::to_value(run.verdict).expect("a verdict is JSON");
-        for (name, value) in
-            [("meshtriage-run", run.id.to_string()), ("meshtriage-verdict", verdict.as_str().unwrap_or("").to_owned())]
-        {
-            headers.insert(name, HeaderValue::from_str(&value).expect("ids and verdicts are plain"));
-        }
-        Ok(response)
+        Ok(self::answered(&answered, prepared.about().title, format))
     }
+}
+
+/// An answer in the format asked for.
+fn answered(answered: &Answered, title: &str, format: Format) -> Response {
+    let run = &answered.answer.run;
+    let mut text = render(answered, title, format);
+    if text.is_empty() && format == Format::Text {
+        // A command that prints nothing has found nothing; an empty answer would not say so.
+        text = format!("{}\n", answered.answer.summary);
+    }
+    let mut response = Response::new(axum::body::Body::from(text));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    // For formats without the envelope.
+    let verdict = serde_json::to_value(run.verdict).expect("a verdict is JSON");
+    for (name, value) in
+        [("meshtriage-run", run.id.to_string()), ("meshtriage-verdict", verdict.as_str().unwrap_or("").to_owned())]
+    {
+        headers.insert(name, HeaderValue::from_str(&value).expect("ids and verdicts are plain"));
+    }
+    response
 }

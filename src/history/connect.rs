@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use sqlx::Connection as _;
@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
 use super::prepare::Preparing;
+use super::writer::Queue;
 use super::{Error, Result};
 
 /// How long a call may take, unless another limit is set.
@@ -26,11 +27,12 @@ pub struct History {
     pub(super) db: Db,
     /// Host or file, for messages.
     pub(super) database: Arc<str>,
-    time_limit: Duration,
+    pub(super) time_limit: Duration,
     /// `SQLite` has one writer at a time. Those who wait for their turn here are served in order; by its own busy
     /// timeout the unlucky one of many would wait forever.
-    writers: Arc<Semaphore>,
+    pub(super) writers: Arc<Semaphore>,
     pub(super) preparing: Arc<Mutex<Option<Preparing>>>,
+    pub(super) writer: Arc<OnceLock<Queue>>,
 }
 
 #[derive(Clone)]
@@ -71,6 +73,7 @@ impl History {
             time_limit,
             writers: Arc::new(Semaphore::new(writers)),
             preparing: Arc::default(),
+            writer: Arc::default(),
         })
     }
 
@@ -84,8 +87,9 @@ impl History {
         matches!(self.db, Db::Postgres(_))
     }
 
-    /// Closes all connections. `SQLite` then folds its log into the file.
+    /// Writes what was handed over, and closes all connections. `SQLite` then folds its log into the file.
     pub async fn close(&self) {
+        self.flush().await;
         on!(&self.db, pool => pool.close().await);
     }
 

@@ -34,6 +34,9 @@ pub enum Error {
     /// A record is not what this version writes.
     #[error("run {run} is recorded with a {field} that cannot be read")]
     Damaged { run: String, field: &'static str, source: Arc<dyn std::error::Error + Send + Sync> },
+    /// The service is stopping.
+    #[error("the history is closed")]
+    Closed,
     /// The caller's cursor is not one that a list gave out.
     #[error("the cursor is not one of this list")]
     Cursor,
@@ -49,6 +52,13 @@ impl Error {
     /// Whether the same call may succeed later without anybody's doing.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::TimedOut { .. })
+    }
+
+    pub(super) fn damaged<E>(run: &str, field: &'static str, source: E) -> Self
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        Self::Damaged { run: run.to_owned(), field, source: Arc::new(source) }
     }
 
     pub(super) fn unreachable(database: &Arc<str>, source: sqlx::Error) -> Self {
@@ -156,6 +166,7 @@ mod tests {
             summary: String::new(),
             error: None,
             namespaces: Vec::new(),
+            labels: std::collections::BTreeMap::new(),
             expires_at: None,
         };
         Run { header, answer: Some(answer) }

@@ -99,37 +99,22 @@ impl History {
         }
     }
 
-    /// Ends as failed, for the given reason, the unfinished runs of a cluster that nobody holds any more: those whose
-    /// lease ended before this time, or that have none and started before it. Says how many there were.
+    /// Ends as failed, for the given reason, the unfinished runs of a cluster that are in no queue and began before this
+    /// time. Says how many there were.
     pub async fn fail_abandoned(&self, cluster: &str, before: Timestamp, reason: &str) -> Result<u64> {
         const SQL: &str = "update run set state = $1, error = $2 where cluster = $3 and state in ($4, $5) and \
-             coalesce((select held_until from run_lease as l where l.run_id = run.run_id), started_at) < $6";
-        const RELEASE: &str = "delete from run_lease where cluster = $1 and held_until < $2 and \
-             run_id in (select run_id from run where state not in ($3, $4))";
-        let failed = self
-            .changing(async {
-                on!(&self.db, pool => sqlx::query(SQL)
-                    .bind(word(&State::Failed))
-                    .bind(storable(reason))
-                    .bind(storable(cluster))
-                    .bind(word(&State::Queued))
-                    .bind(word(&State::Running))
-                    .bind(before.as_millisecond())
-                    .execute(pool).await.map(|done| done.rows_affected()))
-            })
-            .await?;
-        if failed > 0 {
-            self.changing(async {
-                on!(&self.db, pool => sqlx::query(RELEASE)
-                    .bind(storable(cluster))
-                    .bind(before.as_millisecond())
-                    .bind(word(&State::Queued))
-                    .bind(word(&State::Running))
-                    .execute(pool).await.map(|done| done.rows_affected()))
-            })
-            .await?;
-        }
-        Ok(failed)
+             started_at < $6 and not exists (select 1 from run_queue as q where q.run_id = run.run_id)";
+        self.changing(async {
+            on!(&self.db, pool => sqlx::query(SQL)
+                .bind(word(&State::Failed))
+                .bind(storable(reason))
+                .bind(storable(cluster))
+                .bind(word(&State::Queued))
+                .bind(word(&State::Running))
+                .bind(before.as_millisecond())
+                .execute(pool).await.map(|done| done.rows_affected()))
+        })
+        .await
     }
 
     /// The newest run that is one too many.

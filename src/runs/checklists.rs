@@ -11,6 +11,10 @@ use crate::steps::{AnyStep, Inputs, Prepared, STEPS};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Checklist {
     pub name: &'static str,
+    /// What its runs count as in the list of runs, as a step does.
+    pub id: &'static str,
+    /// Above its reports.
+    pub title: &'static str,
     /// What it is for.
     pub description: &'static str,
 }
@@ -18,13 +22,35 @@ pub struct Checklist {
 pub const CHECKLISTS: &[Checklist] = &[
     Checklist {
         name: "quick",
+        id: "checklist.quick",
+        title: "Quick checks",
         description: "The control plane, the state of pods, every rule over the configuration, and which proxies have it. \
             Seconds for a mesh of some hundred pods.",
     },
-    Checklist { name: "kubectl", description: "What a person would look up with kubectl." },
-    Checklist { name: "istioctl", description: "What a person would look up with istioctl." },
-    Checklist { name: "misc", description: "The guide's miscellaneous issues." },
-    Checklist { name: "full", description: "Every step that only reads and need not be told what to look at." },
+    Checklist {
+        name: "kubectl",
+        id: "checklist.kubectl",
+        title: "Checks with kubectl",
+        description: "What a person would look up with kubectl.",
+    },
+    Checklist {
+        name: "istioctl",
+        id: "checklist.istioctl",
+        title: "Checks with istioctl",
+        description: "What a person would look up with istioctl.",
+    },
+    Checklist {
+        name: "misc",
+        id: "checklist.misc",
+        title: "Checks of miscellaneous issues",
+        description: "The guide's miscellaneous issues.",
+    },
+    Checklist {
+        name: "full",
+        id: "checklist.full",
+        title: "All checks",
+        description: "Every step that only reads and need not be told what to look at.",
+    },
 ];
 
 /// The steps of `quick`.

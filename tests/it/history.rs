@@ -147,6 +147,7 @@ pub(crate) fn run_at(second: i64) -> Run {
             error: None,
             namespaces: vec!["shop".to_owned(), "bank".to_owned()],
             expires_at: Some(Timestamp::from_millisecond(NOON + 86_400_000).unwrap()),
+            labels: std::collections::BTreeMap::new(),
         },
         answer: Some(r#"{"findings": [], "data": {"wörld": "🌍"}}"#.to_owned()),
     }
@@ -439,6 +440,7 @@ async fn filters_choose_by_every_field_and_together() {
                 code: texts(&["IST0118"]),
                 since: at(0),
                 until: at(8),
+                labels: Vec::new(),
             },
             &["both codes"],
         )

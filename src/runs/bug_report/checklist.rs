@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 use crate::{
     capture::{Capture, Limits},
     cluster::{Cluster, chain},
-    report::{Completeness, Counts, Skipped, Verdict, fingerprint},
+    report::{Completeness, Counts, Format, Skipped, Verdict, fingerprint},
     runs::{
         checklists,
         several::{self, Merged},
@@ -65,7 +65,7 @@ impl Checked {
         let full = checklists::find("full").expect("there is a checklist of all steps");
         for listed in full.steps() {
             let inputs = listed.inputs.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            match several::execute(listed.prepared(), cluster.clone()).await {
+            match several::execute(listed.prepared(), cluster.clone(), Format::Json).await {
                 Ok(outcome) => self.add(listed.step, inputs, recorded.id(), outcome),
                 Err(error) => self.merged.add_skipped(Skipped::new(format!("step {}", listed.step), chain(&error))),
             }

@@ -14,11 +14,12 @@ use uuid::Uuid;
 pub use data::{SeveralData, StepLinks, StepOfRun};
 pub use merged::Merged;
 
-use super::{Answered, Carried, Error, Place};
+use super::{Answered, Carried, Error, Place, plan::Ready};
 use crate::{
     app::App,
     auth::{Access, Trail},
     cluster::{Cluster, chain},
+    history::StoredPart,
     report::{Data, Format, Skipped},
     steps::{Outcome, Prepared, counted},
 };
@@ -47,6 +48,30 @@ pub struct Part {
     pub result: Result<Answered, Error>,
 }
 
+impl Part {
+    /// As it is kept while the run is under way.
+    pub fn stored(&self, run: Uuid) -> StoredPart {
+        let about = serde_json::to_string(&StepOfRun::of(run, self)).expect("what is said of a step is JSON");
+        StoredPart {
+            place: u32::try_from(self.place).unwrap_or(u32::MAX),
+            step: self.step.to_owned(),
+            about,
+            access: self.access.clone(),
+            answer: self.result.as_ref().ok().map(|answered| super::stored(&answered.answer)),
+        }
+    }
+
+    /// What came of a step before another process took the run over; nothing where it failed, as it may not do so again.
+    pub(super) fn of_stored(part: StoredPart, plan: &Ready) -> Option<Self> {
+        let place = usize::try_from(part.place).ok()?;
+        let planned = plan.steps.iter().find(|step| step.place == place && step.prepared.about().id == part.step)?;
+        let answer = serde_json::from_str(&part.answer?).ok()?;
+        let result = Ok(Answered { answer, printed: None });
+        let prepared = &planned.prepared;
+        Some(Self { place, step: prepared.about().id, inputs: prepared.inputs(), access: part.access, result })
+    }
+}
+
 /// Carries out steps as one run. Answers each as it comes to its end, and ends those that are under way when it is dropped.
 pub fn carry_out<'a>(
     app: &'a App,
@@ -64,7 +89,7 @@ async fn one(app: &App, place: Arc<Place>, run: Uuid, planned: Planned) -> Part 
     let _turn = app.places.acquire().await.expect("the places are never closed");
     let carried = Carried::part_of(run, step, &place.caller, app.clock);
     let trail = Trail::default();
-    let result = execute(prepared, place.cluster(trail.clone())).await.map(|outcome| {
+    let result = execute(prepared, place.cluster(trail.clone()), Format::Json).await.map(|outcome| {
         let answered = carried.answer(&place.cluster_id, app.clock, outcome);
         app.metrics.step(step, answered.answer.run.verdict);
         answered
@@ -73,8 +98,8 @@ async fn one(app: &App, place: Arc<Place>, run: Uuid, planned: Planned) -> Part 
 }
 
 /// In a task of its own: a mistake in one step is not the end of the others.
-pub(super) async fn execute(prepared: Arc<dyn Prepared>, cluster: Cluster) -> Result<Outcome, Error> {
-    let step = tokio::spawn(async move { prepared.execute(&cluster, Format::Json).await });
+pub(super) async fn execute(prepared: Arc<dyn Prepared>, cluster: Cluster, format: Format) -> Result<Outcome, Error> {
+    let step = tokio::spawn(async move { prepared.execute(&cluster, format).await });
     match tokio::time::timeout(STEP_TIME, AbortOnDropHandle::new(step)).await {
         Ok(Ok(outcome)) => outcome.map_err(Error::from),
         Ok(Err(_)) => Err(Error::Broken),

@@ -1,3 +1,4 @@
 //! Runs: several steps, the queue, what changed, and who is told.
 
 mod several;
+mod started;
