@@ -6,7 +6,7 @@ COPY . .
 # The caches stay outside of the layers, so the binary is copied out in the same step.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/source/target \
-    cargo build --release --locked --bin meshtriage && cp target/release/meshtriage /meshtriage
+    cargo build --profile dist --locked --bin meshtriage && cp target/dist/meshtriage /meshtriage
 
 FROM debian:bookworm-slim
 # The authorities of the world, for a PostgreSQL that shows a certificate of theirs. The API server's own authority comes

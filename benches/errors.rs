@@ -86,7 +86,7 @@ fn build(criterion: &mut Criterion) {
     let catalogue = Catalogue::builtin();
     let mut group = criterion.benchmark_group("errors/build");
     group.sample_size(20);
-    let text = include_str!("../src/errors/catalogue.yaml");
+    let text = include_str!("../crates/known-errors/src/catalogue.yaml");
     group.bench_function("read the data file", |bencher| {
         bencher.iter(|| serde_saphyr::from_str::<serde_json::Value>(black_box(text)).map(|value| value.is_object()));
     });

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// The recording that comes with the program.
-static DEMO: &[u8] = include_bytes!("capture/demo.tar.gz");
+static DEMO: &[u8] = include_bytes!("../crates/recorded-cluster/src/demo.tar.gz");
 
 /// Opens the cluster that the settings name.
 pub async fn open_cluster(args: &ClusterArgs) -> anyhow::Result<Cluster> {

@@ -1,6 +1,7 @@
 //! The integration tests, one binary.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod alone;
 mod analyze;
 mod api;
 mod bug_report;

@@ -8,7 +8,7 @@ use meshtriage::{
     steps::{self, Inputs},
 };
 
-use crate::support::{Outcome, app::recording, shared};
+use crate::support::{Outcome, app::recording, recording_path};
 
 async fn run(recorded: &str, step: &str, inputs: &[(&str, &str)], format: Format) -> Outcome {
     let pairs = inputs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -80,7 +80,7 @@ fn with_ages_of(recorded: &str, printed: &str) -> String {
 
 async fn check_text(file: &str, step: &str, inputs: &[(&str, &str)]) {
     for recorded in RECORDINGS {
-        let expected = fs::read_to_string(shared(&format!("captures/{recorded}/kubectl/{file}"))).unwrap();
+        let expected = fs::read_to_string(recording_path(&format!("{recorded}/kubectl/{file}"))).unwrap();
         let outcome = run(recorded, step, inputs, Format::Text).await;
         let printed = outcome.printed.unwrap();
         // The tool that simulated the nodes had types of its own, which the recording leaves out.
@@ -135,8 +135,7 @@ async fn custom_resources_print_as_kubectl_does() {
 #[tokio::test]
 async fn pods_of_istiod_print_as_kubectls_yaml() {
     for recorded in RECORDINGS {
-        let expected =
-            fs::read_to_string(shared(&format!("captures/{recorded}/kubectl/istiod-pods-yaml.txt"))).unwrap();
+        let expected = fs::read_to_string(recording_path(&format!("{recorded}/kubectl/istiod-pods-yaml.txt"))).unwrap();
         let outcome = run(recorded, "kubectl.istiod-pods", &[], Format::Yaml).await;
         similar_lines(&expected, &outcome.printed.unwrap(), recorded);
     }

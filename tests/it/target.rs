@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     app::{TestApp, open},
-    say, shared,
+    corpus_path, needs, recording_path, say,
 };
 
 /// Cases that differ on purpose: since 1.28 istioctl looks at one revision, `default` where none is named, and finds
@@ -75,7 +75,8 @@ async fn given(case: &Value) -> Value {
 
 #[tokio::test]
 async fn istioctls_own_cases() {
-    let cases = fs::read_to_string(shared("corpus/common/cases.json")).unwrap();
+    needs!(Corpus);
+    let cases = fs::read_to_string(corpus_path("common/cases.json")).unwrap();
     let cases: Vec<Value> = serde_json::from_str(&cases).unwrap();
     let (mut passed, mut other, mut failed) = (0, 0, Vec::new());
     for case in &cases {
@@ -233,7 +234,7 @@ fn run(capture: &Path, inputs: &[&str]) -> (Option<i32>, String, String) {
 
 #[test]
 fn terminal_takes_targets() {
-    let capture = shared("captures/upstream");
+    let capture = recording_path("upstream");
     let (code, table, error) = run(&capture, &["kind=cluster", "namespace=web", "pod=deployment/api"]);
     assert_eq!(code, Some(0), "{error}");
     assert!(table.starts_with("SERVICE FQDN"), "{table}");

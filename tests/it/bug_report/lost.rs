@@ -16,7 +16,10 @@ use uuid::Uuid;
 
 use crate::{
     history::{Database, run_at},
-    support::app::{TestApp, app, recording},
+    support::{
+        app::{TestApp, app, recording},
+        needs,
+    },
 };
 
 fn service(url: &str, folder: &Path) -> App {
@@ -88,6 +91,7 @@ async fn the_next_start_takes_the_run_over_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_replica_takes_the_run_over_when_its_lease_is_over() {
+    needs!(Postgres);
     let (database, folder) = (Database::postgres().await, tempfile::tempdir().unwrap());
     let (lost, mut other) = (service(&database.url(), folder.path()), service(&database.url(), folder.path()));
     let run = killed(&lost).await;

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use meshtriage::detectors::{self, COVERED, Certainty, Detector};
+use meshtriage::detectors::{self, CATALOGUE, COVERED, Certainty, Detector};
 use serde_json::Value;
 
-use crate::support::{say, shared};
+use crate::support::say;
 
 /// The areas whose certain and easy entries must all have an answer.
 const WHOLE_AREAS: &[&str] =
@@ -24,18 +24,14 @@ struct Entry {
 }
 
 fn entries() -> Vec<Entry> {
-    let text = std::fs::read_to_string(shared("spec/problems.md")).unwrap();
-    let (_, problems) = text.split_once("\n## 5 Problems\n").unwrap();
-    let (problems, _) = problems.split_once("\n## 6 ").unwrap();
-    let blocks = problems.split("```yaml\n").skip(1).map(|rest| rest.split_once("\n```").unwrap().0);
-    let mut entries = Vec::new();
-    for block in blocks {
-        let list: Vec<Value> = serde_saphyr::from_str(block).unwrap();
-        entries.extend(list.iter().map(|entry| {
+    let list: Vec<Value> = serde_saphyr::from_str(CATALOGUE).unwrap();
+    let entries: Vec<_> = list
+        .iter()
+        .map(|entry| {
             let text = |field: &str| entry[field].as_str().unwrap().to_owned();
             Entry { id: text("id"), certainty: text("certainty"), effort: text("effort") }
-        }));
-    }
+        })
+        .collect();
     assert_eq!(entries.len(), 377);
     entries
 }

@@ -1,4 +1,8 @@
 //! Runs: several steps, the queue, what changed, and who is told.
 
+mod killed;
+mod lifecycle;
+mod platforms;
+mod queue;
 mod several;
 mod started;

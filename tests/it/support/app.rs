@@ -51,9 +51,9 @@ impl Answered {
     }
 }
 
-/// A recording of the shared data as a cluster.
+/// A recording as a cluster.
 pub(crate) fn recording(name: &str) -> Cluster {
-    open(&super::shared(&format!("captures/{name}")))
+    open(&super::recording_path(name))
 }
 
 pub(crate) fn open(path: &Path) -> Cluster {

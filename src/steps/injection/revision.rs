@@ -1,8 +1,0 @@
-//! The order of revisions.
-
-pub(in crate::steps) use crate::mesh::versions::numbers;
-
-/// The newest of these revisions.
-pub(in crate::steps) fn newest<'a>(revisions: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    revisions.into_iter().max_by(|a, b| numbers(a).cmp(&numbers(b)).then_with(|| a.cmp(b)))
-}
