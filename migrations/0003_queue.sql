@@ -14,8 +14,9 @@ create table run_queue (
     plan_key text,
     -- The order in which runs are begun: callers take turns.
     turn bigint not null,
-    -- 0: costs little. 1: waits for the one place that a cluster has for such runs. 2: holds it.
-    heavy bigint not null,
+    -- 0: costs little. 1: waits for the one place that a cluster has for runs that ask all proxies. 2: holds it. 3: changes
+    -- the cluster, which one run does at a time.
+    weight bigint not null,
     attempts bigint not null,
     -- The process that carries it out, which renews the lease as long as it lives.
     holder text,
@@ -28,7 +29,8 @@ create table run_queue (
 create index run_queue_turn on run_queue (cluster, turn, run_id);
 create index run_queue_caller on run_queue (cluster, requested_by, turn);
 create index run_queue_plan on run_queue (cluster, plan_key) where plan_key is not null;
-create unique index run_queue_heavy on run_queue (cluster) where heavy = 2;
+create unique index run_queue_heavy on run_queue (cluster) where weight = 2;
+create unique index run_queue_change on run_queue (cluster) where weight = 3;
 
 -- What came of each step of a run, as it came.
 create table run_part (

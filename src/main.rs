@@ -7,6 +7,7 @@ use clap::Parser as _;
 use meshtriage::{
     api,
     app::App,
+    callbacks,
     config::{Cli, Command, LogFormat, Serve},
     runs, start, telemetry, terminal,
 };
@@ -78,11 +79,15 @@ async fn run_server(serve: &Serve) -> anyhow::Result<()> {
     }
     let in_order = tokio::spawn(keep_in_order(Arc::clone(&app)));
     let queue = tokio::spawn(runs::watch(Arc::clone(&app)));
+    let schedules = tokio::spawn(runs::keep_schedules(Arc::clone(&app)));
+    let messages = tokio::spawn(callbacks::keep_delivering(Arc::clone(&app)));
     let tending = tokio::spawn(tend(Arc::clone(&app)));
     api::serve(listener, api::router(Arc::clone(&app)), signal(), GRACE).await;
     queue.abort();
+    schedules.abort();
     app.background.stop(STOP).await;
     in_order.abort();
+    messages.abort();
     tending.abort();
     app.history.close().await;
     Ok(())

@@ -68,12 +68,18 @@ kinds! {
         "The caller lacks the Kubernetes permission that the step stands for.";
     ACTIONS_DISABLED = "actions_disabled", FORBIDDEN, "Actions are disabled", false,
         "Steps that change the cluster are off unless the service was started with `--enable-actions`.";
+    CALLBACKS_DISABLED = "callbacks_disabled", CONFLICT, "Callbacks are disabled", false,
+        "Callbacks are off unless the service was started with `--callbacks-key-file`.";
+    SCHEDULES_DISABLED = "schedules_disabled", CONFLICT, "Schedules are disabled", false,
+        "Schedules are off unless the service was started with `--schedules-as`.";
     NOT_FOUND = "not_found", NOT_FOUND, "Not found", false,
         "There is no such path, object or run, or the caller may not see it.";
     METHOD_NOT_ALLOWED = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed", false,
         "The path exists, but not with this method.";
     NOT_ACCEPTABLE = "not_acceptable", NOT_ACCEPTABLE, "Not acceptable", false,
         "The answer cannot be written in the format that was asked for.";
+    CHANGE_UNDER_WAY = "change_under_way", CONFLICT, "A change is under way", true,
+        "Another caller is changing the cluster; what would be decided now might not hold any more. Try again when it has ended.";
     CONFLICT = "conflict", CONFLICT, "Conflict", false,
         "The change was refused because of the cluster's present state.";
     CAPTURE_IS_READ_ONLY = "capture_is_read_only", CONFLICT, "A recording is read-only", false,
@@ -130,6 +136,8 @@ kinds! {
         "The cluster took too long to answer.";
 }
 
+/// A restart takes less than a minute.
+const CHANGE_RETRY_S: u64 = 10;
 /// Runs in the background take minutes.
 const BUSY_RETRY_S: u64 = 30;
 
@@ -227,6 +235,9 @@ impl From<runs::Error> for ApiError {
             error @ runs::Error::Full { of_caller } => {
                 let kind = if of_caller { RATE_LIMITED } else { OVERLOADED };
                 Self::new(kind, error.to_string()).retry_after(BUSY_RETRY_S)
+            }
+            error @ runs::Error::ChangeUnderWay => {
+                Self::new(CHANGE_UNDER_WAY, error.to_string()).retry_after(CHANGE_RETRY_S)
             }
             error @ runs::Error::Stopping => Self::new(OVERLOADED, error.to_string()),
             error @ runs::Error::Canceled => Self::new(CONFLICT, error.to_string()),

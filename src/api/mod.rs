@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod bug_report;
+mod callbacks;
 mod captures;
 mod codes;
 mod diff;
@@ -22,6 +23,7 @@ mod proxies;
 mod range;
 mod results;
 mod runs;
+mod schedules;
 mod serve;
 mod steps;
 mod watch_runs;
@@ -85,6 +87,8 @@ const PACKED: &str = "application/gzip";
         (name = "errors", description = "Known error messages: reason and recommendation"),
         (name = "runs", description = "History of what was looked at and found"),
         (name = "findings", description = "What was found, over time, and what somebody has decided to live with"),
+        (name = "callbacks", description = "Who is told of what"),
+        (name = "schedules", description = "Runs at set times"),
         (name = "captures", description = "Recorded clusters that callers upload, for steps to read"),
         (name = "steps", description = "The catalogue of steps"),
         (name = "operations", description = "Health, metrics, and who the caller is")
@@ -112,6 +116,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(gate::routes())
         .routes(routes!(diff::diff_runs))
         .merge(findings::routes())
+        .merge(callbacks::routes())
+        .merge(schedules::routes())
         .merge(captures::routes())
         .routes(routes!(results::run_result))
         .routes(routes!(results::cancel_run))

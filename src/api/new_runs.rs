@@ -6,7 +6,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -14,7 +14,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
-    AppState, captures,
+    AppState,
+    callbacks::NewCallback,
+    captures,
     error::{self, ApiError, ApiResult},
     extract::{Caller, JsonBody, NoParameters, PathOf, StepQuery},
     results::{self, RunStatus, Wait},
@@ -55,10 +57,12 @@ pub(super) struct NewRun {
     capture: Option<Uuid>,
     limits: RunLimits,
     /// For the caller to find the run again.
-    labels: BTreeMap<String, String>,
+    pub(super) labels: BTreeMap<String, String>,
     /// Why the run is asked for; kept with it.
     #[schema(max_length = 500)]
     reason: Option<String>,
+    /// Who is told when the run has ended.
+    callback: Option<NewCallback>,
     /// Only checks the plan, and says what would be carried out.
     dry_run: bool,
 }
@@ -137,18 +141,27 @@ pub(super) async fn start_run(
         return Err(invalid.into());
     }
     let (dry_run, labels, reason) = (new.dry_run, new.labels.clone(), new.reason.clone());
+    let callback = new.callback.clone();
     let ready = new.plan()?.ready()?;
     if dry_run {
         return Ok(Json(RunPlan::of(&ready)).into_response());
     }
     let request = key.map(|key| request_key(&key, &ready, &caller)).transpose()?;
+    if let Some(callback) = &callback {
+        callback.clone().sealed(&state, &caller, None, "callback/")?;
+    }
     let place = state.place(&caller, ready.plan.capture.map(|id| id.to_string()).as_deref()).await?;
     let started = runs::enqueue(&state.0, &place, Wanted { ready, labels, reason, request }).await?;
+    if let Some(callback) = callback
+        && started.how != Start::Replayed
+    {
+        state.tell_at_end(&caller, started.run, callback).await?;
+    }
     begun(&state, started, wait, format).await
 }
 
 impl NewRun {
-    fn check(&self) -> Vec<Invalid> {
+    pub(super) fn check(&self) -> Vec<Invalid> {
         let mut invalid = Vec::new();
         match (&self.checklist, self.steps.is_empty()) {
             (None, true) => invalid.push(Invalid::new("steps", "required", "name a checklist, or steps")),
@@ -184,7 +197,7 @@ impl NewRun {
     }
 
     /// The steps with their inputs, each in the scope of all.
-    fn plan(self) -> ApiResult<Plan> {
+    pub(super) fn plan(self) -> ApiResult<Plan> {
         let mut scope = Map::new();
         if !self.scope.namespace.is_empty() {
             scope.insert("namespace".to_owned(), self.scope.namespace.clone().into());
@@ -325,6 +338,13 @@ pub(super) async fn begun(
         results::status(state, run.header, StatusCode::ACCEPTED).await?
     };
     let headers = response.headers_mut();
+    if format != Format::Json
+        && let Some(location) = headers.get_mut(header::LOCATION)
+    {
+        // Clients that follow it may say nothing of the form any more.
+        let with_format = format!("{}?format={}", location.to_str().unwrap_or_default(), format.name());
+        *location = HeaderValue::from_str(&with_format).expect("a path and a plain word");
+    }
     let yes = HeaderValue::from_static("true");
     match started.how {
         Start::Added => {}

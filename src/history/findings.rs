@@ -132,6 +132,16 @@ impl History {
         rows.into_iter().map(read).collect()
     }
 
+    /// Forgets the findings of a cluster that nobody has seen since this time.
+    pub async fn forget_findings(&self, cluster: &str, before: Timestamp) -> Result<u64> {
+        const SQL: &str = "delete from finding where cluster = $1 and last_seen < $2 and changed_at < $2";
+        self.changing(async {
+            on!(&self.db, pool => sqlx::query(SQL).bind(storable(cluster)).bind(before.as_millisecond())
+                .execute(pool).await.map(|done| done.rows_affected()))
+        })
+        .await
+    }
+
     /// One finding of a cluster.
     pub async fn finding(&self, cluster: &str, fingerprint: &str) -> Result<Option<KnownFinding>> {
         let sql = AssertSqlSafe(format!("{SELECT} where cluster = $1 and fingerprint = $2"));

@@ -293,6 +293,10 @@ fn update(check: &Check, state: FindingState, fingerprints: &[&str], statements:
             statement.push(", changed_at = ").bind(Value::Number(at));
         }
         statement.push(" where cluster = ").bind_text(&check.cluster);
+        if state == FindingState::Persisting {
+            // What several steps of one run see has been seen once.
+            statement.push(" and last_run <> ").bind(Value::Text(check.run.to_string()));
+        }
         in_list(&mut statement, " and fingerprint", some);
         statements.push(statement);
     }

@@ -6,6 +6,7 @@
 //! permissions it used.
 
 mod artifacts;
+mod callbacks;
 mod captured;
 mod connect;
 mod cursor;
@@ -21,10 +22,12 @@ mod record;
 mod retention;
 mod rows;
 mod runs;
+mod schedules;
 mod suppressions;
 mod writer;
 
 pub use artifacts::Artifact;
+pub use callbacks::{Callback, Delivery, Subscription, Tried};
 pub use captured::{capture_of, cluster_of_capture};
 pub use connect::{History, TIME_LIMIT};
 pub use cursor::{Cursor, Place};
@@ -33,9 +36,10 @@ pub use filter::RunFilter;
 pub use findings::{FindingChange, FindingFilter, KnownFinding};
 pub use lifecycle::{Change, Check, FindingState, Sighting};
 pub use parts::{RunEvent, StoredPart};
-pub use queue::{Claimed, Enqueued, QueueBounds, Queued, RequestKey, Wakes};
+pub use queue::{Claimed, Enqueued, QueueBounds, Queued, RequestKey, Wakes, Weight};
 pub use record::Recorded;
 pub use retention::Retention;
+pub use schedules::Schedule;
 pub use suppressions::{MOST_SUPPRESSIONS, Suppression};
 
 use std::collections::BTreeMap;

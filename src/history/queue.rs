@@ -31,10 +31,20 @@ pub struct Enqueued {
     pub plan: String,
     /// Of a run that may be joined by one that is equal.
     pub plan_key: Option<String>,
-    pub heavy: bool,
+    pub weight: Weight,
     pub request: Option<RequestKey>,
     /// The process that carries it out at once, and for how long it holds the run. Others wait for their turn.
     pub holder: Option<(Uuid, Duration)>,
+}
+
+/// What a run costs the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    Light,
+    /// It waits for the one place that a cluster has for such runs.
+    Heavy,
+    /// It changes the cluster. While one is under way, no other is begun: what it was decided on would not hold any more.
+    Change,
 }
 
 /// How long the queue may grow.
@@ -54,6 +64,8 @@ pub enum Queued {
     KeyReused,
     /// The caller has asked for the same, which is under way.
     Joined(Uuid),
+    /// Another run is changing the cluster.
+    ChangeUnderWay,
     /// As many as may be are waiting: of all callers, or of this one.
     Full {
         of_caller: bool,
@@ -80,6 +92,16 @@ struct ClaimedRow {
     progress: String,
 }
 
+impl Weight {
+    fn number(self) -> i64 {
+        match self {
+            Self::Light => 0,
+            Self::Heavy => 1,
+            Self::Change => 3,
+        }
+    }
+}
+
 impl Db {
     /// Now in milliseconds, by the database's clock.
     pub(super) fn now(&self) -> &'static str {
@@ -95,8 +117,11 @@ impl History {
     pub async fn enqueue(&self, new: &Enqueued, bounds: QueueBounds) -> Result<Queued> {
         // The same key at two replicas at once: one of them finds it at the second try.
         for _ in 0..3 {
-            if let Some(queued) = self.try_to_enqueue(new, bounds).await? {
-                return Ok(queued);
+            match self.try_to_enqueue(new, bounds).await {
+                Err(error) if new.weight == Weight::Change && error.is_taken() => return Ok(Queued::ChangeUnderWay),
+                Ok(None) => {}
+                Ok(Some(queued)) => return Ok(queued),
+                Err(error) => return Err(error),
             }
         }
         Ok(Queued::Full { of_caller: false })
@@ -120,7 +145,7 @@ impl History {
         };
         // Callers take turns: a run comes after the caller's own ones, and not before what is being carried out.
         let add = format!(
-            "insert into run_queue (run_id, cluster, requested_by, caller, plan, plan_key, turn, heavy, attempts, holder, \
+            "insert into run_queue (run_id, cluster, requested_by, caller, plan, plan_key, turn, weight, attempts, holder, \
              held_until, cancel, progress) \
              select $1, $2, $3, $4, $5, $6, \
              case when mine.last is null or mine.last + 1 < everyone.first then everyone.first else mine.last + 1 end, \
@@ -168,7 +193,7 @@ impl History {
                     sqlx::query(AssertSqlSafe(add))
                         .bind(&id).bind(&cluster).bind(&user)
                         .bind(storable(&new.caller)).bind(storable(&new.plan)).bind(&new.plan_key)
-                        .bind(i64::from(new.heavy)).bind(i64::from(holder.is_some())).bind(holder).bind(lease_ms)
+                        .bind(new.weight.number()).bind(i64::from(holder.is_some())).bind(holder).bind(lease_ms)
                         .execute(&mut *transaction).await?;
                     sqlx::query(EVENT).bind(&id).execute(&mut *transaction).await?;
                 }
@@ -197,10 +222,10 @@ impl History {
         };
         let claim = format!(
             "update run_queue set holder = $2, held_until = {now} + $3, attempts = attempts + 1, \
-             heavy = case when heavy > 0 then 2 else 0 end \
+             weight = case when weight = 1 then 2 else weight end \
              where run_id = (select run_id from run_queue as q where cluster = $1 \
              and (held_until is null or held_until < {now}) \
-             and (heavy <> 1 or not exists (select 1 from run_queue as h where h.cluster = $1 and h.heavy = 2)) \
+             and (weight <> 1 or not exists (select 1 from run_queue as h where h.cluster = $1 and h.weight = 2)) \
              order by turn, run_id limit 1{skip}) \
              returning run_id, caller, plan, attempts, progress",
             now = self.db.now()
@@ -225,11 +250,7 @@ impl History {
             .await;
         let row = match claimed {
             // Another replica has just taken the cluster's one place for heavy runs.
-            Err(Error::Failed { source, .. })
-                if source.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation) =>
-            {
-                return Ok(None);
-            }
+            Err(error) if error.is_taken() => return Ok(None),
             claimed => claimed?,
         };
         let Some(row) = row else { return Ok(None) };
@@ -267,7 +288,7 @@ impl History {
     /// Gives a run back, for another process to take over at once. It does not count as an attempt.
     pub async fn release(&self, run: Uuid, holder: Uuid) -> Result<bool> {
         const SQL: &str = "update run_queue set holder = null, held_until = null, attempts = attempts - 1, \
-             heavy = case when heavy > 0 then 1 else 0 end where run_id = $1 and holder = $2";
+             weight = case when weight = 2 then 1 else weight end where run_id = $1 and holder = $2";
         self.changing(async {
             on!(&self.db, pool => sqlx::query(SQL).bind(run.to_string()).bind(holder.to_string())
                 .execute(pool).await.map(|done| done.rows_affected()))
@@ -279,7 +300,7 @@ impl History {
     /// Ends the leases of whatever process had this database before. Only where no other may live.
     pub async fn release_all(&self, cluster: &str) -> Result<u64> {
         const SQL: &str = "update run_queue set holder = null, held_until = null, \
-             heavy = case when heavy > 0 then 1 else 0 end where cluster = $1 and holder is not null";
+             weight = case when weight = 2 then 1 else weight end where cluster = $1 and holder is not null";
         self.changing(async {
             on!(&self.db, pool => sqlx::query(SQL).bind(storable(cluster))
                 .execute(pool).await.map(|done| done.rows_affected()))
@@ -314,16 +335,6 @@ impl History {
             })
             .await?;
         Ok(text.map(|text| serde_json::from_str(&text).unwrap_or_default()))
-    }
-
-    /// How many runs of a cluster wait, and how many are being carried out.
-    pub async fn queue_length(&self, cluster: &str) -> Result<(u64, u64)> {
-        const SQL: &str = "select count(*), count(holder) from run_queue where cluster = $1";
-        let (all, held): (i64, i64) = self
-            .limited(async { on!(&self.db, pool => sqlx::query_as(SQL).bind(storable(cluster)).fetch_one(pool).await) })
-            .await?;
-        let count = |count: i64| u64::try_from(count).unwrap_or_default();
-        Ok((count(all - held), count(held)))
     }
 
     /// Waits until another process says that there is something in the queue. `None` where no other process shares it.

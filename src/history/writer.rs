@@ -109,7 +109,9 @@ impl History {
     /// others. Answers those that may be tried again, for which nobody waits.
     async fn write_together(&self, jobs: Vec<Job>) -> Vec<Job> {
         let records: Vec<_> = jobs.iter().map(|job| Arc::clone(&job.record)).collect();
-        let outcomes: Vec<Result<Outcome>> = match self.transaction(&records).await {
+        let written = self.transaction(&records).await;
+        self.note_written(written.as_ref().err());
+        let outcomes: Vec<Result<Outcome>> = match written {
             Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
             Err(error) if error.is_temporary() || jobs.len() == 1 => {
                 records.iter().map(|_| Err(error.clone())).collect()

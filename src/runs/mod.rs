@@ -10,6 +10,7 @@ mod place;
 mod plan;
 mod queue;
 mod running;
+mod schedules;
 pub mod several;
 mod upkeep;
 mod worker;
@@ -24,9 +25,10 @@ pub use answer::{Answer, RunLinks, RunSummary};
 pub use diff::{Coverage, NotComparable, RunDiff, compare};
 pub use feed::{News, watch_run};
 pub use place::Place;
-pub use plan::{Kind, Plan, PlanStep, Ready, SEVERAL, scoped};
+pub use plan::{Kind, Plan, PlanStep, Ready, RunsAs, SEVERAL, scoped};
 pub use queue::{LEASE, LOOK_EVERY, Start, Started, Wanted, begin_now, cancel, enqueue, watch};
 pub use running::{Background, Running};
+pub use schedules::{Overlap, Scheduled, Timing, begin_due, keep_schedules};
 pub use upkeep::{clean, end_abandoned};
 
 use crate::{
@@ -45,9 +47,6 @@ use crate::{
 /// A larger answer is kept without its data: findings and counts are what the history is read for.
 const MAX_STORED_BYTES: usize = 4 * 1024 * 1024;
 
-/// How long an answer waits for the history.
-const RECORD_TIME: Duration = Duration::from_millis(50);
-
 /// A burst of calls, such as a dashboard's, is better served a moment later than refused.
 const WAIT_FOR_PLACE: Duration = Duration::from_secs(5);
 
@@ -65,6 +64,8 @@ pub enum Error {
     Invalid(Box<[Invalid]>),
     #[error("{}", if *of_caller { "as many of your runs as may be are waiting" } else { "as many runs as may be are waiting" })]
     Full { of_caller: bool },
+    #[error("another run is changing the cluster")]
+    ChangeUnderWay,
     #[error("canceled")]
     Canceled,
     #[error("the service is stopping")]
@@ -94,7 +95,12 @@ pub struct Answered {
 }
 
 /// Carries out a step in its place and records the run.
-pub async fn execute(app: &App, place: &Place, prepared: &dyn Prepared, format: Format) -> Result<Answered, Error> {
+pub async fn execute(
+    app: &Arc<App>,
+    place: &Place,
+    prepared: &dyn Prepared,
+    format: Format,
+) -> Result<Answered, Error> {
     let about = prepared.about();
     if about.mutating && !app.actions_enabled {
         return Err(Error::ActionsDisabled);
@@ -121,9 +127,9 @@ pub async fn execute(app: &App, place: &Place, prepared: &dyn Prepared, format: 
 }
 
 /// Records a run that somebody waits for; answers why it is not recorded yet, where that is so.
-async fn unrecorded(app: &App, run: Run, findings: Vec<Finding>, checks: Vec<Check>) -> Option<String> {
+async fn unrecorded(app: &Arc<App>, run: Run, findings: Vec<Finding>, checks: Vec<Check>) -> Option<String> {
     let (id, header) = (run.header.id, run.header.clone());
-    match app.history.record_within(run, findings, checks, RECORD_TIME).await {
+    match app.history.record_within(run, findings, checks, app.limits.record_time).await {
         Ok(Some(recorded)) => {
             app.announce(&Run { header, answer: None }, recorded.changes);
             None
@@ -148,7 +154,7 @@ pub struct Carried {
 }
 
 async fn succeeded(
-    app: &App,
+    app: &Arc<App>,
     place: &Place,
     started: &Carried,
     prepared: &dyn Prepared,

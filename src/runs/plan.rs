@@ -11,6 +11,7 @@ use super::{checklists, several::Planned};
 use crate::{
     auth::{Caller, Rights},
     capture::hexadecimal,
+    history::Weight,
     redact,
     steps::{self, AnyStep, Cost, Inputs, Invalid, Prepared},
 };
@@ -136,6 +137,18 @@ impl Ready {
         self.steps.iter().any(|step| step.prepared.about().mutating)
     }
 
+    /// What it costs the cluster, where it waits for its turn or is begun at once for somebody who waits.
+    pub fn weight(&self, at_once: bool) -> Weight {
+        let dry = |step: &Planned| step.prepared.inputs()["dry_run"] != json!(false);
+        if self.is_mutating() && !self.steps.iter().all(dry) {
+            Weight::Change
+        } else if self.is_heavy() && !at_once {
+            Weight::Heavy
+        } else {
+            Weight::Light
+        }
+    }
+
     /// Whether it asks many pods of the cluster, which has one place for such runs. A capture costs the cluster nothing.
     pub fn is_heavy(&self) -> bool {
         let asks_all = |step: &Planned| step.prepared.about().cost == Cost::High;
@@ -203,7 +216,7 @@ pub fn scoped(step: &dyn AnyStep, inputs: Value, scope: &Map<String, Value>) -> 
 
 /// A caller, as whom a run reads after the request is gone. Not the credentials, which are not needed for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct RunsAs {
+pub struct RunsAs {
     user: String,
     uid: Option<String>,
     groups: Vec<String>,
@@ -213,7 +226,7 @@ pub(super) struct RunsAs {
 }
 
 impl RunsAs {
-    pub(super) fn of(caller: &Caller) -> Self {
+    pub fn of(caller: &Caller) -> Self {
         Self {
             user: caller.user.clone(),
             uid: caller.uid.clone(),
@@ -223,11 +236,20 @@ impl RunsAs {
         }
     }
 
-    pub(super) fn text(&self) -> String {
+    /// A user of Kubernetes whose permissions the cluster is asked for.
+    pub fn user_of_cluster(user: String, groups: Vec<String>) -> Self {
+        Self { user, uid: None, groups, extra: Vec::new(), reviewed: true }
+    }
+
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    pub fn text(&self) -> String {
         serde_json::to_string(self).expect("a caller is JSON")
     }
 
-    pub(super) fn caller(self) -> Caller {
+    pub fn caller(self) -> Caller {
         let rights = if self.reviewed { Rights::Reviewed } else { Rights::All };
         Caller { user: self.user, uid: self.uid, groups: self.groups, extra: self.extra, rights }
     }

@@ -114,7 +114,7 @@ async fn add(app: &Arc<App>, place: &Place, wanted: &Wanted, at_once: bool) -> R
         plan: ready.plan.text(),
         // What a request waits for is not put off until something else has ended.
         plan_key: if at_once { None } else { ready.key(&caller) },
-        heavy: ready.is_heavy() && !at_once,
+        weight: ready.weight(at_once),
         caller,
         request: wanted.request.clone(),
         holder: at_once.then_some((app.background.holder, LEASE)),
@@ -123,6 +123,7 @@ async fn add(app: &Arc<App>, place: &Place, wanted: &Wanted, at_once: bool) -> R
         Queued::Added => Started { run, how: Start::Added },
         Queued::Replayed(run) => Started { run, how: Start::Replayed },
         Queued::Joined(run) => Started { run, how: Start::Joined },
+        Queued::ChangeUnderWay => return Err(Error::ChangeUnderWay),
         Queued::KeyReused => return Err(Error::KeyReused),
         Queued::Full { of_caller } => return Err(Error::Full { of_caller }),
     };

@@ -10,6 +10,8 @@ use crate::{
 };
 
 const GONE: &str = "the service that carried it out has ended in the middle";
+/// The log of what was sent.
+const KEEP_MESSAGES: Duration = Duration::from_hours(7 * 24);
 /// A run that is just being recorded is in no queue for a moment.
 const JUST_BEGUN: Duration = Duration::from_mins(2);
 
@@ -33,6 +35,19 @@ pub async fn clean(app: &App) {
             Ok(count) => tracing::info!(count, "deleted {count} old runs"),
             Err(error) => tracing::warn!("old runs were not deleted: {}", chain(&error)),
         }
+        if let Err(error) = app.history.forget_findings(app.cluster.id(), older_than).await {
+            tracing::warn!("old findings were not deleted: {}", chain(&error));
+        }
+    }
+    match app.history.retain_bytes(app.cluster.id(), app.limits.keep_bytes).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "deleted {count} runs, to make room"),
+        Err(error) => tracing::warn!("no room was made in the history: {}", chain(&error)),
+    }
+    if let Ok(before) = now.checked_sub(KEEP_MESSAGES)
+        && let Err(error) = app.history.forget_deliveries(app.cluster.id(), before).await
+    {
+        tracing::warn!("old messages were not deleted: {}", chain(&error));
     }
     if let Err(why) = clean_files(app).await {
         tracing::warn!("files of runs were not looked through: {why}");

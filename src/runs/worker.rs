@@ -94,7 +94,7 @@ async fn give_back(app: &App, run: Uuid) {
     }
 }
 
-async fn record_failure(app: &App, mut header: RunHeader, why: &str) {
+async fn record_failure(app: &Arc<App>, mut header: RunHeader, why: &str) {
     header.state = State::Failed;
     header.verdict = Some(Verdict::Unknown);
     why.clone_into(&mut header.summary);
@@ -104,7 +104,7 @@ async fn record_failure(app: &App, mut header: RunHeader, why: &str) {
 }
 
 /// Records the end of a run, as often as it takes.
-async fn write(app: &App, run: &Run, findings: &[Finding], checks: &[Check], artifacts: &[Artifact]) -> bool {
+async fn write(app: &Arc<App>, run: &Run, findings: &[Finding], checks: &[Check], artifacts: &[Artifact]) -> bool {
     let id = run.header.id;
     for tried in 1..=RECORD_TRIES {
         let written = async {

@@ -6,7 +6,7 @@ use meshtriage::{
     app::App,
     artifacts::Artifacts,
     auth::{Caller, Identify},
-    history::{Enqueued, History, QueueBounds, Queued},
+    history::{Enqueued, History, QueueBounds, Queued, Weight},
     report::{Progress, State},
     runs::{self, Plan},
     steps::{self, BugReport},
@@ -52,7 +52,7 @@ async fn killed(app: &App) -> Uuid {
         caller: caller.to_string(),
         plan: ready.plan.text(),
         plan_key: None,
-        heavy: false,
+        weight: Weight::Light,
         request: None,
         holder: Some((Uuid::now_v7(), runs::LEASE)),
     };

@@ -12,7 +12,7 @@ use std::{
 
 use meshtriage::{
     auth::Identify,
-    history::{Enqueued, History, QueueBounds, Queued},
+    history::{Enqueued, History, QueueBounds, Queued, Weight},
     report::State,
     runs::{self, Plan},
     steps,
@@ -172,7 +172,8 @@ async fn change_of_the_cluster_is_not_repeated() {
     let database = Database::sqlite();
     let mut parts = app(recording("healthy"), Identify::Nobody);
     parts.history = History::open(&database.url(), Duration::from_secs(20)).unwrap();
-    let inputs = json!({"namespace": "aks-istio-system", "deployment": "istiod-asm-1-30", "reason": "test", "dry_run": false});
+    let inputs =
+        json!({"namespace": "aks-istio-system", "deployment": "istiod-asm-1-30", "reason": "test", "dry_run": false});
     let step = steps::find("kubectl.restart-deployment").unwrap();
     let prepared = step.prepare(steps::Inputs::Json(inputs)).unwrap();
     let ready = Plan::one(prepared.as_ref(), None, 60).ready().unwrap();
@@ -191,7 +192,7 @@ async fn change_of_the_cluster_is_not_repeated() {
         caller: json!({"user": "anonymous", "uid": null, "groups": [], "extra": [], "reviewed": false}).to_string(),
         plan: ready.plan.text(),
         plan_key: None,
-        heavy: false,
+        weight: Weight::Light,
         request: None,
         // Whoever has begun it is gone.
         holder: Some((Uuid::now_v7(), Duration::from_millis(1))),

@@ -74,8 +74,12 @@ async fn what_breaks_is_new_once_and_resolved_when_it_is_well_again() {
     assert_eq!(diff["earlier"], first["run"]["id"]);
     let known: BTreeSet<String> =
         first["findings"].as_array().unwrap().iter().map(|it| it["fingerprint"].as_str().unwrap().to_owned()).collect();
-    let found: BTreeSet<String> =
-        second["findings"].as_array().unwrap().iter().map(|it| it["fingerprint"].as_str().unwrap().to_owned()).collect();
+    let found: BTreeSet<String> = second["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["fingerprint"].as_str().unwrap().to_owned())
+        .collect();
     let new = fingerprints(&diff["new"]);
     let unclear: BTreeSet<String> = diff["not_comparable"]
         .as_array()

@@ -4,5 +4,7 @@ mod killed;
 mod lifecycle;
 mod platforms;
 mod queue;
+mod quota;
 mod several;
 mod started;
+mod told;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use meshtriage::{
-    history::{Enqueued, History, QueueBounds, Queued, RequestKey, StoredPart},
+    history::{Enqueued, History, QueueBounds, Queued, RequestKey, StoredPart, Weight},
     report::{Progress, State},
 };
 use tokio::task::JoinSet;
@@ -34,7 +34,7 @@ fn wanted(user: &str) -> Enqueued {
         caller: "{}".to_owned(),
         plan: "{}".to_owned(),
         plan_key: None,
-        heavy: false,
+        weight: Weight::Light,
         request: None,
         holder: None,
     }
@@ -80,7 +80,10 @@ async fn callers_take_turns() {
             order.iter().enumerate().filter(|(_, it)| **it == user).map(|(place, _)| place).collect()
         };
         assert_eq!(order.len(), 8);
-        assert!(places("bob")[0] <= 3 && places("carol")[0] <= 3, "who came late does not wait for all of alice's: {order:?}");
+        assert!(
+            places("bob")[0] <= 3 && places("carol")[0] <= 3,
+            "who came late does not wait for all of alice's: {order:?}"
+        );
         assert!(places("bob")[1] <= 6, "{order:?}");
     })
     .await;
@@ -144,7 +147,7 @@ async fn lost_run_is_taken_over_and_its_first_holder_is_told() {
 #[tokio::test]
 async fn heavy_runs_of_a_cluster_wait_for_each_other() {
     shown_on_both(|history| async move {
-        let heavy = |user: &str| Enqueued { heavy: true, ..wanted(user) };
+        let heavy = |user: &str| Enqueued { weight: Weight::Heavy, ..wanted(user) };
         let (one, two) = (add(&history, &heavy("alice")).await, add(&history, &heavy("bob")).await);
         let light = add(&history, &wanted("carol")).await;
         let holder = Uuid::now_v7();
@@ -158,6 +161,30 @@ async fn heavy_runs_of_a_cluster_wait_for_each_other() {
         ended.header.state = State::Succeeded;
         history.record(&ended, &[]).await.unwrap();
         assert_eq!(claimed(&history, LEASE).await, Some(two));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_run_changes_the_cluster_at_a_time() {
+    shown_on_both(|history| async move {
+        let change =
+            |user: &str| Enqueued { weight: Weight::Change, holder: Some((Uuid::now_v7(), LEASE)), ..wanted(user) };
+        let mut callers = JoinSet::new();
+        for user in ["alice", "bob", "carol", "dave"] {
+            let (history, wanted) = (history.clone(), change(user));
+            callers.spawn(async move { (wanted.run.header.id, history.enqueue(&wanted, BOUNDS).await.unwrap()) });
+        }
+        let queued = callers.join_all().await;
+        let added: Vec<Uuid> = queued.iter().filter(|(_, it)| *it == Queued::Added).map(|(run, _)| *run).collect();
+        assert_eq!(added.len(), 1, "{queued:?}");
+        assert_eq!(queued.iter().filter(|(_, it)| *it == Queued::ChangeUnderWay).count(), 3);
+        assert_eq!(claimed(&history, LEASE).await, None);
+        let mut ended = wanted("alice").run;
+        ended.header.id = added[0];
+        ended.header.state = State::Succeeded;
+        history.record(&ended, &[]).await.unwrap();
+        add(&history, &change("erin")).await;
     })
     .await;
 }
@@ -225,7 +252,14 @@ async fn long_queue_is_as_quick_as_a_short_one() {
     let history = History::open(&database.url(), Duration::from_secs(60)).unwrap();
     let begun = Instant::now();
     for number in 0..10_000 {
-        add(&history, &Enqueued { heavy: number % 2 == 0, ..wanted(["alice", "bob", "carol"][number % 3]) }).await;
+        add(
+            &history,
+            &Enqueued {
+                weight: if number % 2 == 0 { Weight::Heavy } else { Weight::Light },
+                ..wanted(["alice", "bob", "carol"][number % 3])
+            },
+        )
+        .await;
     }
     let added = begun.elapsed();
     let begun = Instant::now();
