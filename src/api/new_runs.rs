@@ -6,7 +6,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -335,16 +335,9 @@ pub(super) async fn begun(
     let mut response = if !patience.is_zero() && results::is_done(&run.header) {
         results::ended(run, format)?
     } else {
-        results::status(state, run.header, StatusCode::ACCEPTED).await?
+        results::status(state, run.header, StatusCode::ACCEPTED, format).await?
     };
     let headers = response.headers_mut();
-    if format != Format::Json
-        && let Some(location) = headers.get_mut(header::LOCATION)
-    {
-        // Clients that follow it may say nothing of the form any more.
-        let with_format = format!("{}?format={}", location.to_str().unwrap_or_default(), format.name());
-        *location = HeaderValue::from_str(&with_format).expect("a path and a plain word");
-    }
     let yes = HeaderValue::from_static("true");
     match started.how {
         Start::Added => {}

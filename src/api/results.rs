@@ -103,8 +103,17 @@ pub(super) fn is_done(run: &RunHeader) -> bool {
 }
 
 /// A run that has not ended: where to look, and how far it is.
-pub(super) async fn status(state: &AppState, header: RunHeader, code: StatusCode) -> ApiResult<Response> {
-    let moving = Moving::of(state, &header).await?;
+pub(super) async fn status(
+    state: &AppState,
+    header: RunHeader,
+    code: StatusCode,
+    format: Format,
+) -> ApiResult<Response> {
+    let mut moving = Moving::of(state, &header).await?;
+    if format != Format::Json {
+        // Clients that follow it may say nothing of the form any more.
+        moving.links.result = format!("{}?format={}", moving.links.result, format.name());
+    }
     let links = [("location", &moving.links.result), ("operation-location", &moving.links.itself)];
     let links = links.map(|(name, link)| {
         let link = HeaderValue::from_str(link).expect("an id and plain words");
@@ -188,7 +197,7 @@ pub(super) async fn run_result(
     let mut response = if is_done(&run.header) {
         ended(run, format)?
     } else {
-        status(&state, run.header, StatusCode::ACCEPTED).await?
+        status(&state, run.header, StatusCode::ACCEPTED, format).await?
     };
     if let Some(wait) = wait {
         wait.note(response.headers_mut());
@@ -266,7 +275,7 @@ pub(super) async fn cancel_run(
     runs::cancel(&state.0, id, END).await?;
     let run = state.history.run(state.cluster.id(), id).await?.ok_or_else(ApiError::no_such_run)?;
     let code = if is_done(&run.header) { StatusCode::OK } else { StatusCode::ACCEPTED };
-    status(&state, run.header, code).await
+    status(&state, run.header, code, Format::Json).await
 }
 
 /// The word for a state in a sentence.

@@ -865,8 +865,9 @@ async fn history_finds_back_to_a_database_that_was_away() {
 #[tokio::test]
 async fn locked_database_ends_the_call_and_works_afterwards() {
     for database in Database::both().await {
+        database.history().record(&run_at(0), &[]).await.unwrap();
         let history = History::open(&database.url(), Duration::from_millis(500)).unwrap();
-        history.record(&run_at(0), &[]).await.unwrap();
+        history.ready().await.unwrap();
         let url = database.url();
         let locked = match database {
             Database::Sqlite(_) => {

@@ -122,8 +122,9 @@ fn all_end(service: &Service, ids: &BTreeSet<String>) {
         left.retain(|id| {
             let (status, run) = service.call("GET", &format!("/v1/runs/{id}"), None).unwrap();
             assert_eq!(status, 200, "run {id} is lost: {run}");
-            if run["done"] == json!(true) {
-                assert_eq!(run["state"], "succeeded", "{run}");
+            if run["done"] == json!(true) && run["state"] != "succeeded" {
+                // One that was under way at each of several kills ends with the reason.
+                assert!(run["summary"].as_str().unwrap().starts_with("given up: "), "{run}");
             }
             run["done"] != json!(true)
         });
