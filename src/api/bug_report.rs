@@ -9,12 +9,12 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     AppState,
     error::{ApiError, ApiResult},
-    extract::{Caller, JsonBody, StepParams, StepQuery},
+    extract::{ActionParams, Caller, JsonBody, StepQuery},
     new_runs,
     results::{self, RunStatus},
 };
 use crate::{
-    runs::{self, Place, Plan, Wanted},
+    runs::{self, Asked, Place, Plan},
     steps::{self, BugReport, BugReportInput, Inputs},
 };
 
@@ -30,14 +30,14 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 /// Collects objects, logs and the pages of istiod and of every proxy into an archive without secrets, as the caller may
 /// see them, and carries out every step over it. Answers 202 at once: `Location` is where the result will be,
 /// `Operation-Location` the run with its progress, and the archive is among the run's artifacts. `dry_run` only says what
-/// would be collected. Who asks for the same as he has under way gets that run.
+/// would be collected. A caller who asks again for what they have under way gets that run.
 #[utoipa::path(post, path = "/v1/istioctl/bug-report", tag = "istioctl", request_body = BugReportInput,
     params(
         ("layout" = Option<steps::ReportLayout>, Query, description = "The same as in the body."),
         ("wait" = Option<u32>, Query, description = "Seconds to wait for the end, at most 50."),
         ("Idempotency-Key" = Option<String>, Header, max_length = 255,
             description = "The same request with the same key begins no second run."),
-        StepParams),
+        ActionParams),
     responses((status = 200, body = runs::Answer<steps::BugReportData>), (status = 202, body = RunStatus), ApiError))]
 async fn make_bug_report(
     state: AppState,
@@ -62,7 +62,7 @@ async fn make_bug_report(
     }
     let ready = Plan::one(prepared.as_ref(), None, TIMEOUT_S).ready()?;
     let request = key.map(|key| new_runs::request_key(&key, &ready, &caller)).transpose()?;
-    let wanted = Wanted { ready, labels: BTreeMap::new(), reason: None, request };
+    let wanted = Asked { ready, labels: BTreeMap::new(), reason: None, request };
     let started = runs::enqueue(&state.0, &Place::own(&state.0, &caller), wanted).await?;
     new_runs::begun(&state, started, wait, format).await
 }

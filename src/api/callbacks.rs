@@ -354,7 +354,7 @@ async fn list_subscriptions(
 /// Subscribe
 ///
 /// Sends messages to a callback when runs end, findings are new or resolved, or a verdict changes: only of what the caller
-/// may read himself, of each cause once an hour, and not in quiet hours, after which they arrive.
+/// may read, of each cause once an hour, and not in quiet hours, after which they arrive.
 #[utoipa::path(post, path = "/v1/subscriptions", tag = "callbacks", request_body = NewSubscription,
     responses((status = 201, body = ListedSubscription), ApiError))]
 async fn add_subscription(

@@ -121,12 +121,14 @@ async fn run_report(
     PathOf(id): PathOf<String>,
 ) -> ApiResult<Response> {
     let chosen = uri.query().unwrap_or_default().split('&').any(|pair| pair.starts_with("format="));
-    let format = query.only_format()?;
+    let mut wanted = query.only_format()?;
     // Clients that send `Accept: */*` or JSON by habit want the report all the same.
-    let format = if chosen || format != Format::Json { format } else { Format::Markdown };
+    if !chosen && wanted.format == Format::Json {
+        wanted.format = Format::Markdown;
+    }
     let run = visible(&state, &caller, &id).await?;
     if !is_done(&run.header) {
         return Err(ApiError::new(error::RUN_NOT_FINISHED, error::RUN_NOT_FINISHED.about).retry_after(3));
     }
-    results::ended(run, format)
+    results::ended(&state, run, wanted)
 }

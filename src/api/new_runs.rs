@@ -27,7 +27,7 @@ use crate::{
     history::{RequestKey, capture_of},
     redact::REDACTED,
     report::Format,
-    runs::{self, Kind, Plan, PlanStep, Ready, Start, Started, Wanted, checklists, scoped},
+    runs::{self, Asked, Kind, Plan, PlanStep, Ready, Start, Started, Wanted, checklists, scoped},
     steps::{self, Inputs, Invalid},
 };
 
@@ -117,8 +117,8 @@ pub(super) struct RunPlan {
 ///
 /// Carries out one step, several, or a checklist in the background. Answers 202 at once: `Location` is where the result will
 /// be (202 until the end), `Operation-Location` the run itself (always 200, with `state` and `done`). With `wait=N`, or
-/// `Prefer: wait=N`, it waits up to N seconds for the end, at most 50, and answers 200 with the result. Who asks for the
-/// same as he has under way gets that run.
+/// `Prefer: wait=N`, it waits up to N seconds for the end, at most 50, and answers 200 with the result. A caller who asks
+/// again for what they have under way gets that run.
 #[utoipa::path(post, path = "/v1/runs", tag = "runs", request_body = NewRun,
     params(
         ("wait" = Option<u32>, Query, description = "Seconds to wait for the end, at most 50."),
@@ -151,7 +151,7 @@ pub(super) async fn start_run(
         callback.clone().sealed(&state, &caller, None, "callback/")?;
     }
     let place = state.place(&caller, ready.plan.capture.map(|id| id.to_string()).as_deref()).await?;
-    let started = runs::enqueue(&state.0, &place, Wanted { ready, labels, reason, request }).await?;
+    let started = runs::enqueue(&state.0, &place, Asked { ready, labels, reason, request }).await?;
     if let Some(callback) = callback
         && started.how != Start::Replayed
     {
@@ -305,7 +305,7 @@ pub(super) async fn rerun(
     }
     let request = key.map(|key| request_key(&key, &ready, &caller)).transpose()?;
     let place = state.place(&caller, capture.map(|id| id.to_string()).as_deref()).await?;
-    let wanted = Wanted { ready, labels: header.labels, reason: header.reason, request };
+    let wanted = Asked { ready, labels: header.labels, reason: header.reason, request };
     let started = runs::enqueue(&state.0, &place, wanted).await?;
     begun(&state, started, wait, format).await
 }
@@ -325,7 +325,7 @@ pub(super) async fn begun(
     state: &AppState,
     started: Started,
     wait: Option<Wait>,
-    format: Format,
+    wanted: Wanted,
 ) -> ApiResult<Response> {
     let patience = wait.map_or(Duration::ZERO, |wait| wait.time);
     if !patience.is_zero() {
@@ -333,9 +333,9 @@ pub(super) async fn begun(
     }
     let run = state.history.run(state.cluster.id(), started.run).await?.ok_or_else(ApiError::no_such_run)?;
     let mut response = if !patience.is_zero() && results::is_done(&run.header) {
-        results::ended(run, format)?
+        results::ended(state, run, wanted)?
     } else {
-        results::status(state, run.header, StatusCode::ACCEPTED, format).await?
+        results::status(state, run.header, StatusCode::ACCEPTED, wanted.format).await?
     };
     let headers = response.headers_mut();
     let yes = HeaderValue::from_static("true");
@@ -359,25 +359,25 @@ impl AppState {
         caller: &Arc<auth::Caller>,
         key: Option<HeaderValue>,
         wait: Option<Wait>,
-        format: Format,
+        form: Wanted,
     ) -> ApiResult<Response> {
         let title = ready.steps.first().map_or("", |step| step.prepared.about().title);
         let request = key.map(|key| request_key(&key, &ready, caller)).transpose()?;
         let place = self.place(caller, ready.plan.capture.map(|id| id.to_string()).as_deref()).await?;
-        let wanted = Wanted { ready, labels: BTreeMap::new(), reason: None, request };
-        let (started, told) = Box::pin(runs::begin_now(&self.0, &place, wanted, format)).await?;
+        let wanted = Asked { ready, labels: BTreeMap::new(), reason: None, request };
+        let (started, told) = Box::pin(runs::begin_now(&self.0, &place, wanted, form.format)).await?;
         let patience = wait.map_or(results::LONGEST_WAIT, |wait| wait.time);
         if let Some(told) = told
             && let Ok(Ok(answered)) = tokio::time::timeout(patience, told).await
         {
-            let mut response = super::answered(&answered?, title, format);
+            let mut response = self.rendered(&answered?, title, form);
             if let Some(wait) = wait {
                 wait.note(response.headers_mut());
             }
             return Ok(response);
         }
         let wait = wait.or((started.how != Start::Added).then_some(Wait { time: patience, preferred: None }));
-        begun(self, started, wait.filter(|_| started.how != Start::Added), format).await
+        begun(self, started, wait.filter(|_| started.how != Start::Added), form).await
     }
 
     /// A plan of one step that a caller has asked for at its own endpoint.

@@ -94,7 +94,7 @@ pub(super) async fn run_step(
     query: StepQuery,
     PathOf((id, place)): PathOf<(String, u32)>,
 ) -> ApiResult<Response> {
-    let format = query.only_format()?;
+    let wanted = query.only_format()?;
     let run = visible(&state, &caller, &id).await?.header.id;
     let part = state.history.part(run, place).await?;
     let none = || ApiError::new(error::NOT_FOUND, "the run has no such step, or it has not ended yet");
@@ -113,5 +113,5 @@ pub(super) async fn run_step(
         serde_json::from_str(&text).map_err(|_| ApiError::new(error::INTERNAL, "the step's record cannot be read"))?;
     debug_assert_eq!(answer.run.state, State::Succeeded);
     let title = steps::find(&part.step).map_or("", |step| step.about().title);
-    Ok(super::answered(&Answered { answer, printed: None }, title, format))
+    Ok(state.rendered(&Answered { answer, printed: None }, title, wanted))
 }

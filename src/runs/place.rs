@@ -15,7 +15,7 @@ use crate::{
 /// A cluster as one caller may see it.
 pub struct Place {
     pub(super) caller: Arc<Caller>,
-    /// The same with the rights that he has in the service's own cluster.
+    /// The same with their rights in the service's own cluster.
     pub(super) asked_by: Arc<Caller>,
     /// By which the history knows the cluster.
     pub(super) cluster_id: String,

@@ -26,7 +26,7 @@ pub(super) const RENEW_EVERY: Duration = Duration::from_millis(1500);
 pub const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// What a caller wants to be carried out.
-pub struct Wanted {
+pub struct Asked {
     pub ready: Ready,
     pub labels: BTreeMap<String, String>,
     pub reason: Option<String>,
@@ -50,7 +50,7 @@ pub enum Start {
 }
 
 /// Queues a run.
-pub async fn enqueue(app: &Arc<App>, place: &Place, wanted: Wanted) -> Result<Started, Error> {
+pub async fn enqueue(app: &Arc<App>, place: &Place, wanted: Asked) -> Result<Started, Error> {
     let started = add(app, place, &wanted, false).await?.1;
     if started.how == Start::Added {
         let heard = Arc::clone(app);
@@ -70,7 +70,7 @@ pub async fn enqueue(app: &Arc<App>, place: &Place, wanted: Wanted) -> Result<St
 pub async fn begin_now(
     app: &Arc<App>,
     place: &Place,
-    wanted: Wanted,
+    wanted: Asked,
     format: Format,
 ) -> Result<(Started, Option<oneshot::Receiver<Result<Answered, Error>>>), Error> {
     let (enqueued, started) = add(app, place, &wanted, true).await?;
@@ -89,7 +89,7 @@ pub async fn begin_now(
     Ok((started, Some(told)))
 }
 
-async fn add(app: &Arc<App>, place: &Place, wanted: &Wanted, at_once: bool) -> Result<(Enqueued, Started), Error> {
+async fn add(app: &Arc<App>, place: &Place, wanted: &Asked, at_once: bool) -> Result<(Enqueued, Started), Error> {
     let ready = &wanted.ready;
     if ready.is_mutating() && !app.actions_enabled {
         return Err(Error::ActionsDisabled);

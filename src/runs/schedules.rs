@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Error, Place, Wanted, enqueue,
+    Asked, Error, Place, enqueue,
     plan::{Plan, RunsAs},
 };
 use crate::{
@@ -133,7 +133,7 @@ async fn begin(app: &Arc<App>, schedule: &Schedule, scheduled: Scheduled) -> Res
     labels.insert("schedule".to_owned(), schedule.name.clone());
     let place = Place::own(app, &Arc::new(runs_as.caller()));
     let reason = Some(format!("schedule {}", schedule.name));
-    let started = enqueue(app, &place, Wanted { ready, labels, reason, request: None }).await?;
+    let started = enqueue(app, &place, Asked { ready, labels, reason, request: None }).await?;
     app.history.note_scheduled(schedule.id, started.run).await?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use super::{
-    Answered, Carried, Error, Place, bug_report, checks,
+    Answered, Carried, Error, Place, bug_report, checks, is_dry_run,
     plan::{Kind, Plan, Ready, RunsAs},
     queue::{LEASE, RENEW_EVERY, place_of, take_next},
     running::{Running, Stop},
@@ -288,8 +288,12 @@ impl Task {
         match ended {
             Ended::Made(made) => {
                 let Made { outcome, artifacts, access } = *made;
-                let answered = self.carried.answer(&self.place.cluster_id, self.app.clock, outcome);
-                self.app.metrics.step(self.carried.step(), answered.answer.run.verdict);
+                let mut answered = self.carried.answer(&self.place.cluster_id, self.app.clock, outcome);
+                if self.ready.steps.iter().all(|step| is_dry_run(step.prepared.as_ref())) {
+                    answered.answer.run.verdict = None;
+                }
+                let verdict = answered.answer.run.verdict.unwrap_or(Verdict::Unknown);
+                self.app.metrics.step(self.carried.step(), verdict);
                 let inputs = self.ready.steps.first().map(|step| step.prepared.inputs()).unwrap_or_default();
                 let cluster = &self.place.cluster_id;
                 let check = checks::of(cluster, id, self.carried.step(), &inputs, &answered, access.clone());
@@ -349,7 +353,7 @@ impl Task {
         let answer = &answered.answer;
         let mut header = self.ended(access);
         header.state = state;
-        header.verdict = Some(answer.run.verdict);
+        header.verdict = answer.run.verdict;
         header.completeness = Some(answer.run.completeness);
         header.counts = answer.counts;
         header.summary.clone_from(&answer.summary);

@@ -19,7 +19,9 @@ fn tree(root: &Path) -> Vec<PathBuf> {
     git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(root);
     let Some(output) = git.output().ok().filter(|output| output.status.success()) else {
         let mut found = Vec::new();
-        ["src", "tests", "benches", "deploy", "crates"].iter().for_each(|folder| walk(&root.join(folder), &mut found));
+        for folder in ["src", "tests", "benches", "deploy", "crates"] {
+            walk(&root.join(folder), &mut found);
+        }
         return found;
     };
     let names = String::from_utf8(output.stdout).unwrap();

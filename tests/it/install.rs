@@ -255,7 +255,8 @@ async fn versions_are_printed_as_istioctl_prints_them() {
         let (_, mesh) = json.split_once("\"meshVersion\"").unwrap();
         let expected = printed_by_istioctl(name, "version.json");
         assert_eq!(mesh, expected.split_once("\"meshVersion\"").unwrap().1, "{name}");
-        let yaml = run(&cluster, "istioctl.version", &inputs, Format::Yaml).await.printed.unwrap();
+        let inputs = [("revision", revision), ("output", "yaml")];
+        let yaml = run(&cluster, "istioctl.version", &inputs, Format::Raw).await.printed.unwrap();
         assert!(yaml.contains("\nmeshVersion:\n- Component: "), "{yaml}");
     }
 }

@@ -589,14 +589,14 @@ async fn endpoints_answer_and_refuse() {
     let ok = app.get("/v1/istioctl/proxy-status?namespace=bank").await;
     assert_eq!(ok.status, StatusCode::OK, "{}", ok.text);
     assert_eq!(ok.json()["data"]["proxies"][0]["namespace"], "bank");
-    let text = app.get("/v1/istioctl/proxy-status/bank/deployment%2Fpayments?format=text").await.text;
+    let text = app.get("/v1/istioctl/proxy-status/bank/deployment%2Fpayments?format=raw").await.text;
     assert!(text.starts_with("Clusters Match\nListeners Match\nRoutes Match"), "{text}");
     let path = "/v1/istioctl/proxy-config/bank/service%2Fpayments/cluster";
     let dump = app.get(&format!("{path}?dump=true&direction=inbound")).await.json();
     assert_eq!(dump["data"]["kind"], "cluster");
     assert_eq!(dump["data"]["rows"].as_array().unwrap().len(), dump["data"]["dump"].as_array().unwrap().len());
     assert!(dump["data"]["dump"][0]["name"].as_str().unwrap().starts_with("inbound|"), "{dump}");
-    let yaml = app.get(&format!("{path}?format=yaml&direction=inbound")).await.text;
+    let yaml = app.get(&format!("{path}?format=raw&output=yaml&direction=inbound")).await.text;
     assert!(yaml.contains("  name: inbound|"), "{yaml}");
     for (path, status, code) in [
         ("proxy-config/bank/no-such-pod/cluster", 404, "not_found"),

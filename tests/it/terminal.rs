@@ -19,7 +19,7 @@ fn analyze(file: &str, more: &[&str]) -> (Option<i32>, String, String) {
 #[test]
 fn clean_file_is_said_to_be_clean() {
     needs!(Corpus);
-    let (code, out, err) = analyze("destinationrule.yaml", &["--format", "text", "--input", "compatible=true"]);
+    let (code, out, err) = analyze("destinationrule.yaml", &["--format", "raw", "--input", "compatible=true"]);
     assert_eq!((code, out.as_str()), (Some(0), ""));
     assert!(err.contains("No validation issues found when analyzing "), "{err}");
 }
@@ -27,11 +27,12 @@ fn clean_file_is_said_to_be_clean() {
 #[test]
 fn findings_end_with_79_in_every_format() {
     needs!(Corpus);
-    for format in ["json", "text", "yaml", "markdown", "sarif", "junit"] {
+    for format in ["json", "text", "raw", "yaml", "markdown", "slack", "adaptive-card", "html", "csv", "sarif", "junit"]
+    {
         let (code, _, _) = analyze("virtualservice.yaml", &["--format", format, "--input", "compatible=true"]);
         assert_eq!(code, Some(79), "{format}");
     }
-    let (_, _, err) = analyze("virtualservice.yaml", &["--format", "text", "--input", "compatible=true"]);
+    let (_, _, err) = analyze("virtualservice.yaml", &["--format", "raw", "--input", "compatible=true"]);
     assert!(err.contains("Analyzers found issues when analyzing all namespaces."), "{err}");
 }
 

@@ -73,7 +73,7 @@ impl StepOfRun {
                 findings.dedup();
                 Self {
                     state: State::Succeeded,
-                    verdict: answer.run.verdict,
+                    verdict: answer.run.verdict.unwrap_or(Verdict::Unknown),
                     completeness: answer.run.completeness,
                     summary: answer.summary.clone(),
                     counts: answer.counts,

@@ -20,7 +20,7 @@ use crate::{
     auth::{Access, Trail},
     cluster::{Cluster, chain},
     history::StoredPart,
-    report::{Data, Format, Skipped},
+    report::{Data, Format, Skipped, Verdict},
     steps::{Outcome, Prepared, counted},
 };
 
@@ -91,7 +91,7 @@ async fn one(app: &App, place: Arc<Place>, run: Uuid, planned: Planned) -> Part 
     let trail = Trail::default();
     let result = execute(prepared, place.cluster(trail.clone()), Format::Json).await.map(|outcome| {
         let answered = carried.answer(&place.cluster_id, app.clock, outcome);
-        app.metrics.step(step, answered.answer.run.verdict);
+        app.metrics.step(step, answered.answer.run.verdict.unwrap_or(Verdict::Unknown));
         answered
     });
     Part { place: at, step, inputs, access: trail.used(), result }

@@ -30,7 +30,7 @@ fn recording(name: &str) -> Capture {
 
 /// A file of a recording.
 pub(crate) fn recorded(path: &str) -> Vec<u8> {
-    std::fs::read(recording_path(&format!("{path}"))).unwrap()
+    std::fs::read(recording_path(path)).unwrap()
 }
 
 /// The status and the JSON of a GET.

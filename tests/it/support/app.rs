@@ -85,6 +85,8 @@ pub(crate) fn app(cluster: Cluster, identify: Identify) -> App {
         limits: Limits { record_time: TIME_LIMIT, ..Limits::default() },
         places: Semaphore::new(16),
         followers: Arc::new(Semaphore::new(16)),
+        public_url: None,
+        cors_origins: Vec::new(),
         actions_enabled: true,
         notes: Vec::new(),
     }

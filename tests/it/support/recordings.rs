@@ -30,7 +30,8 @@ pub(crate) fn recording_path(path: &str) -> PathBuf {
 fn unpacked(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let archive = fs::read(root.join(format!("tests/recordings/{name}.tar.gz"))).unwrap();
-    let hash: String = Sha256::digest(&archive).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let hash = Sha256::digest(&archive).iter().take(6).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    let hash = format!("{hash:012x}");
     let recordings = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("recordings");
     let folder = recordings.join(format!("{name}-{hash}"));
     if !folder.exists() {
