@@ -2,14 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::Semaphore;
-
 use crate::{
     artifacts::Artifacts,
     auth::{Authority, Identify},
     callbacks::{self, Callbacks},
     clock::Clock,
-    cluster::Cluster,
+    cluster::{
+        Cluster,
+        budget::{Budget, Pool},
+    },
+    disk::Disk,
     errors::Catalogue,
     history::{Change, History, Run},
     runs::{Background, RunsAs},
@@ -33,10 +35,12 @@ pub struct App {
     pub catalogue: Arc<Catalogue>,
     pub metrics: Metrics,
     pub limits: Limits,
-    /// A place for each step that may run at once.
-    pub places: Semaphore,
+    /// Room for what all steps read and write.
+    pub budget: Budget,
     /// A place for each stream of logs.
-    pub followers: Arc<Semaphore>,
+    pub followers: Pool,
+    /// What is kept on disk, and whether there is room.
+    pub disk: Disk,
     /// What sends messages; nothing where the service has no key to seal what opens a callback.
     pub callbacks: Option<Callbacks>,
     /// As whom the runs of schedules read the cluster.

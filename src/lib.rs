@@ -6,6 +6,7 @@ pub mod artifacts;
 pub mod auth;
 pub mod callbacks;
 pub mod config;
+pub mod disk;
 pub mod history;
 pub mod runs;
 pub mod start;
@@ -14,6 +15,6 @@ pub mod terminal;
 pub mod uploads;
 
 pub use {
-    analyzers, cluster, cluster::clock, detectors, envoy, known_errors as errors, logs, mesh, problems,
+    analyzers, cluster, cluster::clock, detectors, envoy, known_errors as errors, logs, mesh, paths, problems,
     recorded_cluster as capture, redact, report, selection, steps, steps::prometheus,
 };

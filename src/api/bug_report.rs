@@ -8,7 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     AppState,
-    error::{ApiError, ApiResult},
+    error::{self, ApiError, ApiResult},
     extract::{ActionParams, Caller, JsonBody, StepQuery},
     new_runs,
     results::{self, RunStatus},
@@ -60,6 +60,7 @@ async fn make_bug_report(
     if wanted.dry_run {
         return state.answer_prepared(prepared.as_ref(), &Place::own(&state.0, &caller), format).await;
     }
+    state.disk.check_room().map_err(|error| ApiError::new(error::STORAGE_FULL, error.to_string()))?;
     let ready = Plan::one(prepared.as_ref(), None, TIMEOUT_S).ready()?;
     let request = key.map(|key| new_runs::request_key(&key, &ready, &caller)).transpose()?;
     let wanted = Asked { ready, labels: BTreeMap::new(), reason: None, request };

@@ -370,7 +370,7 @@ impl AppState {
         if let Some(told) = told
             && let Ok(Ok(answered)) = tokio::time::timeout(patience, told).await
         {
-            let mut response = self.rendered(&answered?, title, form);
+            let mut response = self.rendered(answered?, title, form, None)?;
             if let Some(wait) = wait {
                 wait.note(response.headers_mut());
             }

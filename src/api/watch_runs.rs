@@ -113,5 +113,5 @@ pub(super) async fn run_step(
         serde_json::from_str(&text).map_err(|_| ApiError::new(error::INTERNAL, "the step's record cannot be read"))?;
     debug_assert_eq!(answer.run.state, State::Succeeded);
     let title = steps::find(&part.step).map_or("", |step| step.about().title);
-    Ok(state.rendered(&Answered { answer, printed: None }, title, wanted))
+    state.rendered(Answered { answer, printed: None }, title, wanted, None)
 }

@@ -1,13 +1,13 @@
 //! Where a step reads, and for whom: the service's own cluster, or a capture that somebody uploaded.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
 use crate::{
     app::App,
     auth::{Authority, Caller, Rights, Trail},
-    cluster::{Cluster, sharing_reads},
+    cluster::{Cluster, budget::Claim, sharing_reads},
     history::cluster_of_capture,
     uploads::Opened,
 };
@@ -21,6 +21,8 @@ pub struct Place {
     pub(super) cluster_id: String,
     cluster: Cluster,
     authority: Authority,
+    /// Of the step that was carried out last, until its answer is sent.
+    claim: Mutex<Option<Claim>>,
     /// Not closed while it is read.
     _capture: Option<Opened>,
 }
@@ -34,6 +36,7 @@ impl Place {
             cluster_id: app.cluster.id().to_owned(),
             cluster: app.cluster.clone(),
             authority: app.authority.clone(),
+            claim: Mutex::default(),
             _capture: None,
         }
     }
@@ -47,6 +50,7 @@ impl Place {
             cluster_id: cluster_of_capture(app.cluster.id(), id),
             authority: Authority::new(cluster.own_client().clone()),
             cluster,
+            claim: Mutex::default(),
             _capture: Some(opened),
         }
     }
@@ -60,8 +64,18 @@ impl Place {
             cluster_id: self.cluster_id.clone(),
             cluster: self.cluster.clone(),
             authority,
+            claim: Mutex::default(),
             _capture: self._capture.clone(),
         }
+    }
+
+    pub(super) fn keep(&self, claim: Claim) {
+        *self.claim.lock().unwrap_or_else(PoisonError::into_inner) = Some(claim);
+    }
+
+    /// The room of the step that was carried out here, for whoever sends its answer.
+    pub fn take_claim(&self) -> Option<Claim> {
+        self.claim.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The cluster, which notes in `trail` what is read of it.

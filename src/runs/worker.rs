@@ -15,6 +15,7 @@ use super::{
     Answered, Carried, Error, Place, bug_report, checks, is_dry_run,
     plan::{Kind, Plan, Ready, RunsAs},
     queue::{LEASE, RENEW_EVERY, place_of, take_next},
+    room,
     running::{Running, Stop},
     several::{self, Part},
     stored,
@@ -22,8 +23,9 @@ use super::{
 use crate::{
     app::App,
     auth::{Access, Trail},
-    cluster::chain,
+    cluster::{aside, chain},
     history::{Artifact, Check, Claimed, Run, RunHeader},
+    redact::redact_text,
     report::{Finding, Format, Skipped, State, Verdict},
     steps::Outcome,
 };
@@ -95,6 +97,7 @@ async fn give_back(app: &App, run: Uuid) {
 }
 
 async fn record_failure(app: &Arc<App>, mut header: RunHeader, why: &str) {
+    let why = &*redact_text(why);
     header.state = State::Failed;
     header.verdict = Some(Verdict::Unknown);
     why.clone_into(&mut header.summary);
@@ -248,9 +251,10 @@ impl Task {
                     Ok(Some(Made { outcome, artifacts: vec![artifact], access: trail.used() }))
                 }
                 (Kind::One, [one]) => {
-                    let _turn = app.places.acquire().await.expect("the places are never closed");
+                    let claim = room(&app, &place, one.prepared.about().cost).await;
                     let outcome =
-                        several::execute(Arc::clone(&one.prepared), place.cluster(trail.clone()), format).await?;
+                        several::execute(Arc::clone(&one.prepared), place.cluster(trail.clone()).within(claim), format)
+                            .await?;
                     Ok(Some(Made { outcome, artifacts: Vec::new(), access: trail.used() }))
                 }
                 _ => {
@@ -288,7 +292,7 @@ impl Task {
         match ended {
             Ended::Made(made) => {
                 let Made { outcome, artifacts, access } = *made;
-                let mut answered = self.carried.answer(&self.place.cluster_id, self.app.clock, outcome);
+                let mut answered = aside(|| self.carried.answer(&self.place.cluster_id, self.app.clock, outcome));
                 if self.ready.steps.iter().all(|step| is_dry_run(step.prepared.as_ref())) {
                     answered.answer.run.verdict = None;
                 }
@@ -368,7 +372,7 @@ impl Task {
     }
 
     async fn failed(&self, error: Error, state: State, tell: Option<Tell>) {
-        let why = chain(&error);
+        let why = redact_text(&chain(&error)).into_owned();
         let mut header = self.ended(self.trail.used());
         header.state = state;
         header.verdict = Some(Verdict::Unknown);

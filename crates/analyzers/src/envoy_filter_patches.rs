@@ -65,6 +65,7 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
     // What patches for certain proxy versions insert; relative to it, another patch depends on the version.
     let mut for_versions: BTreeSet<String> = BTreeSet::new();
     for filter in mesh.each(Kind::EnvoyFilter) {
+        let mut told: BTreeSet<&str> = BTreeSet::new();
         for (entry, index) in filter.spec().field("configPatches").items().zip(0..) {
             let patch = entry.get("patch");
             if !patch.is_map() {
@@ -72,7 +73,10 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
             }
             let name = name_of(entry);
             let fault = fault_of(filter, entry, |name| for_versions.contains(name), &name);
-            if let Some((code, text)) = fault {
+            // istioctl says the same of each patch; once for a filter is enough.
+            if let Some((code, text)) = fault
+                && (told.insert(code.id) || mesh.is_compatible())
+            {
                 messages.report(patch_is_wrong(filter, index, code, text));
             }
             if !entry.path(&["match", "proxy", "proxyVersion"]).text().is_empty() {

@@ -186,10 +186,17 @@ fn proxy_is_missing<'m>(mesh: &Mesh, pod: &'m Object, namespace: &'m Object, rev
         );
         let advised = revisions.advised_label();
         let remove = if namespace.label(INJECTION).is_some() { format!(" {INJECTION}-") } else { String::new() };
-        let remedy = format!(
-            "kubectl label namespace {}{remove} {advised} --overwrite, and restart the workload.",
-            namespace.name()
-        );
+        let tag = namespace.label(REVISION).filter(|tag| *tag != wanted && namespace.label(INJECTION).is_none());
+        let remedy = match (tag, revisions.installed().last()) {
+            // The tag is at fault, not the label: it may be that of many namespaces.
+            (Some(tag), Some(newest)) => {
+                format!("istioctl tag set {tag} --revision {newest} --overwrite, and restart the workload.")
+            }
+            _ => format!(
+                "kubectl label namespace {}{remove} {advised} --overwrite, and restart the workload.",
+                namespace.name()
+            ),
+        };
         return Message::new(&IST0103, pod, text).remedy(remedy);
     }
     let text = format!(

@@ -145,6 +145,15 @@ impl ListenerFailure<'_> {
 }
 
 impl<'a> ConfigDump<'a> {
+    /// When clusters or listeners changed last.
+    pub fn last_update(&self) -> Option<jiff::Timestamp> {
+        let clusters = self.clusters.iter().flat_map(|section| &section.dynamic_active_clusters);
+        let clusters = clusters.map(|entry| entry.last_updated.as_str());
+        let listeners = self.listeners.iter().flat_map(|section| &section.dynamic_listeners);
+        let listeners = listeners.filter_map(|one| Some(one.active_state.as_ref()?.last_updated.as_str()));
+        clusters.chain(listeners).filter_map(|time| time.parse().ok()).max()
+    }
+
     /// Reads the page. Where a section occurs twice the last one counts, except that filters (ECDS) are joined.
     pub fn parse(page: &'a [u8]) -> Result<Self, Error> {
         #[derive(Deserialize)]

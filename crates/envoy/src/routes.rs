@@ -148,22 +148,28 @@ impl RouteAction {
     }
 }
 
-/// The route configurations of the name, those named after a port first.
+/// The route configurations of the name, in the dump's order.
 pub fn rows(dump: &ConfigDump<'_>, filter: &RouteFilter) -> Result<Vec<RouteRow>, Error> {
-    Ok(matching(dump, filter)?.into_iter().map(|(configuration, _)| row(configuration)).collect())
+    Ok(in_order(dump, filter)?.into_iter().map(|(configuration, _)| row(configuration)).collect())
 }
 
+/// The same, those named after a port first, as istioctl prints them as JSON and YAML.
 pub(super) fn matching<'a>(
     dump: &ConfigDump<'a>,
     filter: &RouteFilter,
 ) -> Result<Vec<(RouteConfiguration, &'a RawValue)>, Error> {
+    let mut found = in_order(dump, filter)?;
+    // istioctl compares only names that are numbers, which orders the others by chance. Here they stay in place behind.
+    found.sort_by_key(|(configuration, _)| configuration.name.parse::<i64>().map_or((true, 0), |port| (false, port)));
+    Ok(found)
+}
+
+fn in_order<'a>(dump: &ConfigDump<'a>, filter: &RouteFilter) -> Result<Vec<(RouteConfiguration, &'a RawValue)>, Error> {
     let mut found = all(dump)?;
     if found.is_empty() {
         return Err(Error::Nothing("no routes found"));
     }
     found.retain(|(configuration, _)| filter.name.is_empty() || configuration.name == filter.name);
-    // istioctl compares only names that are numbers, which orders the others by chance. Here they stay in place behind.
-    found.sort_by_key(|(configuration, _)| configuration.name.parse::<i64>().map_or((true, 0), |port| (false, port)));
     Ok(found)
 }
 

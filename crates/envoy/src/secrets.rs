@@ -166,16 +166,28 @@ fn data_of(entry: &Entry<'_>) -> Result<Vec<Data>, Error> {
     }
 }
 
-/// Every certificate of a secret in use: the whole chain, not only the first.
-pub(super) fn chains(dump: &ConfigDump<'_>) -> Result<Vec<(String, Vec<Certificate>)>, Error> {
+/// The certificates of a secret in use.
+pub(super) struct Held {
+    pub(super) secret: String,
+    /// Roots that the proxy trusts, and not a chain of its own: one that is valid is enough.
+    pub(super) are_roots: bool,
+    pub(super) certificates: Vec<Certificate>,
+}
+
+/// Every certificate of the secrets in use: the whole chain, not only the first.
+pub(super) fn held(dump: &ConfigDump<'_>) -> Result<Vec<Held>, Error> {
     let Some(section) = &dump.secrets else { return Ok(Vec::new()) };
-    let mut chains = Vec::new();
+    let mut all = Vec::new();
     for entry in &section.dynamic_active_secrets {
-        for data in data_of(entry)? {
-            chains.push((entry.name.clone(), Certificate::all_in(&data.pem)));
+        let Some(resource) = entry.resource else { continue };
+        let secret: Secret = read(resource, "a secret")?;
+        let are_roots = secret.tls_certificate.certificate_chain.inline_bytes.is_empty();
+        for data in secret.data() {
+            let certificates = Certificate::all_in(&data.pem);
+            all.push(Held { secret: entry.name.clone(), are_roots, certificates });
         }
     }
-    Ok(chains)
+    Ok(all)
 }
 
 /// The root certificates (PEM) that the proxy trusts for workloads of the mesh.

@@ -18,7 +18,7 @@ use super::config_dump::{ConfigDump, Entry, UpdateFailure, read};
 use super::filter_chains::Filter;
 use super::listeners::Listener;
 use super::routes::{RouteAction, RouteConfiguration};
-use super::secrets::{self, SecretStatus};
+use super::secrets::{self, Held, SecretStatus};
 use super::{Error, endpoints};
 
 /// One thing that is wrong in a dump.
@@ -169,7 +169,12 @@ fn find_certificates(dump: &ConfigDump<'_>, now: Timestamp, troubles: &mut Vec<D
             (SecretStatus::Active, Some(_)) => {}
         }
     }
-    for (secret, certificates) in secrets::chains(dump)? {
+    for Held { secret, are_roots, certificates } in secrets::held(dump)? {
+        // An old root beside one that is valid does no harm. The bundle of an operating system always holds some.
+        let is_good = |one: &Certificate| one.is_valid_at(now) && !expires_soon(one, now);
+        if are_roots && certificates.iter().any(is_good) {
+            continue;
+        }
         for certificate in certificates {
             if !certificate.is_valid_at(now) {
                 troubles.push(DumpTrouble::CertificateNotValid { secret: secret.clone(), certificate });

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     About, Cost, Invalid, Judgement, Permission, Step, counted,
     input::{check, duration},
-    target,
+    target, two_roots,
 };
 use cluster::{self, Cluster, ContainerLog, Error, Istiod, LogQuery};
 use logs::{DigestBuilder, Level, LineParser, LogDigest, LogLine, Source, digest};
@@ -215,6 +215,10 @@ impl Step for IstiodLogs {
             logs.push(shown);
             findings.extend(found);
         }
+        let digests = logs.iter().filter_map(|log| {
+            Some((log.revision.as_str(), format!("{}/{}", log.namespace, log.pod), log.digest.as_ref()?))
+        });
+        findings.extend(two_roots::of_logs(digests));
         let mut revisions: Vec<_> = pods.iter().map(|(istiod, _)| istiod.revision.as_str()).collect();
         revisions.sort_unstable();
         revisions.dedup();

@@ -14,11 +14,11 @@ use uuid::Uuid;
 pub use data::{SeveralData, StepLinks, StepOfRun};
 pub use merged::Merged;
 
-use super::{Answered, Carried, Error, Place, plan::Ready};
+use super::{Answered, Carried, Error, Place, plan::Ready, room};
 use crate::{
     app::App,
     auth::{Access, Trail},
-    cluster::{Cluster, chain},
+    cluster::{Cluster, aside, chain},
     history::StoredPart,
     report::{Data, Format, Skipped, Verdict},
     steps::{Outcome, Prepared, counted},
@@ -86,11 +86,11 @@ pub fn carry_out<'a>(
 async fn one(app: &App, place: Arc<Place>, run: Uuid, planned: Planned) -> Part {
     let Planned { place: at, prepared } = planned;
     let (step, inputs) = (prepared.about().id, prepared.inputs());
-    let _turn = app.places.acquire().await.expect("the places are never closed");
+    let claim = room(app, &place, prepared.about().cost).await;
     let carried = Carried::part_of(run, step, &place.caller, app.clock);
     let trail = Trail::default();
-    let result = execute(prepared, place.cluster(trail.clone()), Format::Json).await.map(|outcome| {
-        let answered = carried.answer(&place.cluster_id, app.clock, outcome);
+    let result = execute(prepared, place.cluster(trail.clone()).within(claim), Format::Json).await.map(|outcome| {
+        let answered = aside(|| carried.answer(&place.cluster_id, app.clock, outcome));
         app.metrics.step(step, answered.answer.run.verdict.unwrap_or(Verdict::Unknown));
         answered
     });

@@ -1,6 +1,7 @@
 //! HTTP to pods: those that hang, fail, break off or flood cost their own time only, and a real Envoy answers.
 
 mod envoy;
+mod istiod;
 
 use std::{
     sync::{
@@ -45,11 +46,18 @@ where
 
 /// Reads the request, which ends with an empty line.
 async fn request(stream: &mut TcpStream) {
+    request_line(stream).await;
+}
+
+/// The same; gives its first line, unless the connection has ended.
+async fn request_line(stream: &mut TcpStream) -> Option<String> {
     let mut seen = Vec::new();
     let mut byte = [0];
     while !seen.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte).await, Ok(1)) {
         seen.push(byte[0]);
     }
+    let text = String::from_utf8_lossy(&seen).into_owned();
+    text.lines().next().map(str::to_owned)
 }
 
 /// One that takes requests and never answers.
@@ -181,7 +189,7 @@ async fn slow_pods_do_not_hold_up_the_service() {
     let silent = silent().await;
     let pods = (0..200).map(|index| (format!("silent-{index}"), silent)).collect();
     let mut parts = app(fake::cluster(pods).await, Identify::Nobody);
-    parts.places = tokio::sync::Semaphore::new(512);
+    parts.budget = meshtriage::cluster::budget::Budget::new(2048, 512 << 20);
     parts.limits.step_timeout = Duration::from_secs(4);
     let service = Arc::new(TestApp::new(parts));
     let waiting: Vec<_> = (0..200)

@@ -66,24 +66,32 @@ async fn list(State(pods): State<Arc<Pods>>, Query(query): Query<BTreeMap<String
     let number = |name: &str| query.get(name).and_then(|text| text.parse::<usize>().ok());
     let (start, limit) = (number("continue").unwrap_or(0), number("limit").unwrap_or(usize::MAX));
     let of_istiod = query.get("labelSelector").is_some_and(|selector| selector == "app=istiod");
-    let names = pods.keys().skip(start).take(if of_istiod { 0 } else { limit });
+    let names = pods.keys().filter(|name| !of_istiod || name.starts_with("istiod")).skip(start).take(limit);
     let items: Vec<_> = names.map(|name| object(name)).collect();
     let end = start + items.len();
-    let next = if end < pods.len() && !of_istiod { end.to_string() } else { String::new() };
+    let next = if end < pods.len() && !of_istiod && !items.is_empty() { end.to_string() } else { String::new() };
     let metadata = json!({ "resourceVersion": "1", "continue": next });
     Json(json!({ "kind": "PodList", "apiVersion": "v1", "metadata": metadata, "items": items }))
 }
 
+/// Pods called `istiod…` are replicas of istiod, and those called `…-unready` are not ready.
 fn object(name: &str) -> Value {
+    let is_istiod = name.starts_with("istiod");
+    let mut labels = json!({ "pod-template-hash": "1" });
+    if is_istiod {
+        labels["app"] = "istiod".into();
+    }
+    let container = if is_istiod { "discovery" } else { "istio-proxy" };
+    let ready = if name.ends_with("-unready") { "False" } else { "True" };
     // Of a Deployment, as most pods are.
     let owner =
         json!({ "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": format!("{name}-1"), "controller": true });
     json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": { "name": name, "namespace": "shop", "uid": format!("uid-of-{name}"),
-            "labels": { "pod-template-hash": "1" }, "ownerReferences": [owner] },
-        "spec": { "nodeName": "node", "containers": [{ "name": "istio-proxy", "image": "proxy" }] },
-        "status": { "phase": "Running", "podIP": "127.0.0.1", "conditions": [{ "type": "Ready", "status": "True" }] },
+            "labels": labels, "ownerReferences": [owner] },
+        "spec": { "nodeName": "node", "containers": [{ "name": container, "image": "image" }] },
+        "status": { "phase": "Running", "podIP": "127.0.0.1", "conditions": [{ "type": "Ready", "status": ready }] },
     })
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::access_log::AccessLogLine;
-use super::line::{Level, LineParser, LogLine, bounded};
+use super::line::{Level, LineParser, LogLine, bounded, details};
 use super::mask::mask;
 use super::signatures::{Match, Signature, Source, match_line, table};
 use report::{Evidence, Finding, Severity, Subject};
@@ -210,12 +210,20 @@ impl DigestBuilder {
         }
         count_level(&mut digest.levels, line.level);
         // What the agent and Envoy say of themselves in such a form has a level.
-        if digest.source == Source::Proxy && line.level.is_none() && line.raw.starts_with(['[', '{']) {
-            digest.foreign_access_lines += 1;
-            return None;
+        if digest.source == Source::Proxy && line.level.is_none() {
+            if !line.cut
+                && let Some(access) = AccessLogLine::by_values(&line.raw)
+            {
+                digest.access_lines += 1;
+                return Some(access);
+            }
+            if line.raw.starts_with(['[', '{']) {
+                digest.foreign_access_lines += 1;
+                return None;
+            }
         }
         digest.continuation_lines += u64::from(line.continuation);
-        match match_line(digest.source, &line.raw) {
+        match match_line(digest.source, &line.searched()).or_else(|| match_line(digest.source, &line.raw)) {
             Some(matched) => self.hit(&matched, &line),
             None => self.complaint(&line),
         }
@@ -251,7 +259,7 @@ impl DigestBuilder {
         let Some(level) = line.level.filter(|level| *level >= Level::Warn) else { return };
         self.digest.unknown_lines += 1;
         let scope = line.scope.as_deref().unwrap_or_default();
-        let text = mask(&format!("{scope} {}", bounded(&line.message, 300)));
+        let text = mask(&format!("{scope} {}{}", bounded(&line.message, 300), details(&line.raw)));
         let text = text.trim();
         if !self.unknown.contains_key(text) && self.unknown.len() >= UNKNOWN {
             return;

@@ -159,3 +159,24 @@ proptest::proptest! {
         AccessLogLine::parse(&line[..at]);
     }
 }
+
+#[test]
+fn complaints_in_json_are_told_apart_by_target_and_error() {
+    let line = |target: &str, error: &str| {
+        format!(r#"{{"level":"error","msg":"call failed","target":"{target}","error":"{error}"}}"#)
+    };
+    let lines = [
+        line("http://cart:80/a?token=1", "connection refused"),
+        line("http://cart:80/a?token=2", "connection refused"),
+        line("http://cart:80/a", "i/o timeout"),
+        line("http://till:80/a", "connection refused"),
+    ];
+    let digest = digest(Source::Application, lines.iter().map(String::as_str));
+    let texts: Vec<_> = digest.unknown.iter().map(|one| (one.text.as_str(), one.count)).collect();
+    assert_eq!(texts.len() + digest.signatures.len(), 3, "{digest:#?}");
+    assert!(texts.iter().all(|(text, _)| !text.contains("token=")), "{texts:?}");
+    // Lines that differ by a number alone are one.
+    let same = [line("http://cart:80", "took 5 s"), line("http://cart:80", "took 7 s")];
+    let digest = super::digest(Source::Application, same.iter().map(String::as_str));
+    assert_eq!(digest.unknown.iter().map(|one| one.count).collect::<Vec<_>>(), [2]);
+}

@@ -23,8 +23,11 @@ pub(super) fn findings(page: Option<&Value>, pod: &Pod, now: Timestamp) -> Vec<F
     let mut findings = Vec::new();
     for entry in certificates {
         for part in ["cert_chain", "ca_cert"] {
-            for certificate in entry[part].as_array().into_iter().flatten() {
-                findings.extend(expiring(certificate, part, pod, now));
+            let all = entry[part].as_array().map(Vec::as_slice).unwrap_or_default();
+            let expiring: Vec<_> = all.iter().filter_map(|certificate| expiring(certificate, part, pod, now)).collect();
+            // An old root beside one that is valid does no harm. The bundle of an operating system always holds some.
+            if part == "cert_chain" || expiring.len() == all.len() {
+                findings.extend(expiring);
             }
         }
     }
@@ -56,4 +59,37 @@ fn expiring(certificate: &Value, part: &str, pod: &Pod, now: Timestamp) -> Optio
                  errors). For a gateway's certificate, renew the Secret that it names.",
             ),
     )
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const GOOD: &str = "2030-01-01T00:00:00Z";
+    const OLD: &str = "2020-01-01T00:00:00Z";
+
+    fn messages(chain: &[&str], roots: &[&str]) -> Vec<String> {
+        let certificates =
+            |ends: &[&str]| -> Vec<Value> { ends.iter().map(|end| json!({"expiration_time": end})).collect() };
+        let page = json!({"certificates": [{"cert_chain": certificates(chain), "ca_cert": certificates(roots)}]});
+        let pod = serde_json::from_value(json!({"metadata": {"name": "cart-1", "namespace": "shop"}})).unwrap();
+        let found = findings(Some(&page), &pod, "2026-01-01T00:00:00Z".parse().unwrap());
+        found.into_iter().map(|finding| finding.message).collect()
+    }
+
+    #[test]
+    fn what_has_expired_is_named() {
+        assert_eq!(messages(&[OLD], &[GOOD]), [format!("certificate without a name expired at {OLD}")]);
+        assert_eq!(messages(&[GOOD], &[OLD]), [format!("root certificate without a name expired at {OLD}")]);
+        assert_eq!(messages(&[GOOD], &[GOOD]), [""; 0]);
+    }
+
+    #[test]
+    fn an_old_root_beside_a_good_one_does_no_harm() {
+        assert_eq!(messages(&[GOOD], &[OLD, GOOD, OLD]), [""; 0]);
+        assert_eq!(messages(&[], &[OLD, OLD]).len(), 2);
+    }
 }

@@ -2,7 +2,10 @@
 
 use k8s_openapi::api::core::v1::Pod;
 
-use super::super::target::{self, PROXY};
+use super::super::{
+    no_endpoint::NoEndpoint,
+    target::{self, PROXY},
+};
 use envoy::{
     cluster_name::ClusterName,
     cluster_trouble::{self, ClusterTrouble, ClusterTroubleKind, TroubledHost},
@@ -23,8 +26,16 @@ crate::codes::codes! {
 /// Share of failures from which a destination that works in part is a risk and not a mere note.
 const MANY: f64 = 0.1;
 
-pub(crate) fn findings(page: &Clusters, pod: &Pod) -> Vec<Finding> {
-    cluster_trouble::interpret(page).iter().map(|trouble| finding(trouble, pod)).collect()
+pub(crate) fn findings(page: &Clusters, pod: &Pod, known: &NoEndpoint) -> Vec<Finding> {
+    let troubles = cluster_trouble::interpret(page);
+    let finding = |trouble: &ClusterTrouble| {
+        let finding = finding(trouble, pod);
+        match trouble.kind {
+            ClusterTroubleKind::NoHosts => known.amended(&trouble.cluster, finding),
+            _ => finding,
+        }
+    };
+    troubles.iter().map(finding).collect()
 }
 
 fn finding(trouble: &ClusterTrouble, pod: &Pod) -> Finding {

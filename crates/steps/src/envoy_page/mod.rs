@@ -16,6 +16,7 @@ use body::{PageJson, PageText};
 use super::{
     About, Cost, Invalid, Judgement, Permission, Step,
     input::check,
+    no_endpoint::{self, NoEndpoint},
     target::{self, PROXY},
 };
 use cluster::{
@@ -144,6 +145,9 @@ pub struct Evidence {
     body: Bytes,
     /// HTTP status: `/ready` tells with 503 what it has to tell.
     status: u16,
+    /// What is known of destinations without endpoints.
+    no_endpoint: NoEndpoint,
+    skipped: Vec<report::Skipped>,
     now: jiff::Timestamp,
 }
 
@@ -223,6 +227,9 @@ impl Step for EnvoyPage {
             Permission::core("get", "pods"),
             Permission::core("list", "pods"),
             Permission::core("create", "pods/portforward"),
+            Permission::core("get", "pods/log"),
+            Permission { verb: "list", group: "discovery.k8s.io", resource: "endpointslices" },
+            Permission { verb: "list", group: "networking.istio.io", resource: "destinationrules" },
         ],
         cost: Cost::Medium,
         command: "kubectl exec --namespace <namespace> <pod> --container istio-proxy -- pilot-agent request GET clusters",
@@ -277,22 +284,28 @@ impl Step for EnvoyPage {
         } else {
             (200, envoy.only_200(response, &url)?)
         };
-        Ok(Evidence { pod, body, status, now: cluster.now() })
+        let (mut no_endpoint, mut skipped) = (NoEndpoint::default(), Vec::new());
+        if page == AdminPage::Clusters {
+            let clusters = no_endpoint::clusters(&body);
+            if !clusters.is_empty() {
+                no_endpoint = no_endpoint::gather(cluster, &pod, clusters, &mut skipped).await?;
+            }
+        }
+        Ok(Evidence { pod, body, status, no_endpoint, skipped, now: cluster.now() })
     }
 
     fn judge(input: &EnvoyPageInput, evidence: Evidence) -> Judgement<EnvoyPageData> {
-        let Evidence { pod, body, status, now } = evidence;
+        let Evidence { pod, body, status, no_endpoint, mut skipped, now } = evidence;
         let text = PageText(body.clone());
         let json = PageJson::of(&body);
         let mut findings = Vec::new();
-        let mut skipped = Vec::new();
         let mut clusters = None;
         match input.page {
             AdminPage::Clusters => match Clusters::parse(&body) {
                 Ok(mut page) => {
                     // Findings are of what was asked for.
                     page.clusters.retain(|cluster| input.wants(&cluster.name));
-                    findings = clusters::findings(&page, &pod);
+                    findings = clusters::findings(&page, &pod, &no_endpoint);
                     clusters = Some(page);
                 }
                 Err(error) => {
@@ -350,8 +363,10 @@ impl Step for EnvoyPage {
     }
 }
 
-fn not_live(pod: &Pod, state: &str) -> Finding {
-    let message = format!("Envoy of pod {}/{} is not live: {state}", target::namespace(pod), target::name(pod));
+pub(super) fn not_live(pod: &Pod, state: &str) -> Finding {
+    let (namespace, name) = (target::namespace(pod), target::name(pod));
+    let ready = if target::is_ready(pod) { ", though Kubernetes calls the pod ready" } else { "" };
+    let message = format!("Envoy of pod {namespace}/{name} is not live: {state}{ready}");
     Finding::new(&ENV0007, target::subject(pod).container(PROXY), message)
         .evidence(Quote::new("Envoy's state", state))
         .remedy(

@@ -7,7 +7,9 @@ use utoipa::ToSchema;
 
 use super::{
     access_logs::{FailedRequests, ProxyLog},
+    by_path::ByPath,
     hosts,
+    in_force::{self, Setting},
     problem::Problems,
     symptom::Symptom,
 };
@@ -74,19 +76,31 @@ pub(super) fn explain(mesh: &Mesh, said: Vec<(Option<&Object>, Finding)>, logs: 
         })
         .collect();
     let (mut unexplained, mut alone) = (Vec::new(), Vec::new());
+    let paths = ByPath::new(mesh);
     for log in logs {
         for failure in &log.failures {
-            let requests = log.requests(failure);
+            let path = paths.of(log.namespace(), &log.subject.name, failure);
+            let requests = FailedRequests { path: Some(path.clone()), ..log.requests(failure) };
             let destinations = destinations(mesh, log, failure);
+            let settings = in_force::settings(mesh, log.namespace(), failure);
             let mut is_explained = false;
             for item in items.iter_mut().filter(|item| item.explains(failure, &destinations)) {
                 item.requests.push(requests.clone());
+                item.quote(&settings);
                 is_explained = true;
             }
             if is_explained {
                 continue;
             }
             if let Some(finding) = log.finding(failure) {
+                let mut finding = in_force::amended(mesh, &settings, failure, finding);
+                if path.explains {
+                    let by = path.decided_by.as_ref().map(|by| format!(" ({})", by.words())).unwrap_or_default();
+                    finding.evidence.push(Evidence::new("path", format!("{}{by}", path.says)));
+                    if let Some(remedy) = &path.remedy {
+                        finding.remedy.clone_from(remedy);
+                    }
+                }
                 let symptoms = vec![Symptom::of_status(failure.response_code)];
                 alone.push(Item {
                     finding,
@@ -96,7 +110,9 @@ pub(super) fn explain(mesh: &Mesh, said: Vec<(Option<&Object>, Finding)>, logs: 
                     symptoms,
                 });
             }
-            unexplained.push(requests);
+            if !path.explains {
+                unexplained.push(requests);
+            }
         }
     }
     for item in &mut items {
@@ -127,6 +143,15 @@ impl Item {
         let is_candidate = |id: &str| failure.explanation.candidates.iter().any(|candidate| candidate == id);
         self.problems.iter().any(|(id, _)| is_candidate(id))
             && destinations.iter().any(|destination| hosts::is_among(&self.hosts, destination))
+    }
+
+    /// The settings in force behind a failure, each once.
+    fn quote(&mut self, settings: &[Setting]) {
+        for evidence in settings.iter().map(Setting::evidence) {
+            if !self.finding.evidence.contains(&evidence) {
+                self.finding.evidence.push(evidence);
+            }
+        }
     }
 
     fn quote_requests(&mut self) {

@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::Pod;
 use super::super::{
     envoy_page,
     proxy_status::ENV0010,
+    rejected,
     target::{self, PROXY},
 };
 use super::{ProxyConfigKind, gather::Evidence};
@@ -40,10 +41,12 @@ pub(super) fn all(kind: ProxyConfigKind, evidence: &Evidence, skipped: &mut Vec<
         ProxyConfigKind::Log | ProxyConfigKind::Bootstrap => Vec::new(),
         ProxyConfigKind::Endpoint => match Clusters::parse(&evidence.page) {
             Ok(page) => {
-                let mut findings = envoy_page::clusters::findings(&page, &evidence.pod);
+                let mut findings = envoy_page::clusters::findings(&page, &evidence.pod, &evidence.no_endpoint);
                 findings
                     .iter_mut()
-                    .filter(|finding| finding.code == envoy_page::clusters::ENV0001.id)
+                    .filter(|finding| {
+                        finding.code == envoy_page::clusters::ENV0001.id && finding.severity < Severity::Error
+                    })
                     .for_each(of_every_proxy);
                 findings
             }
@@ -78,7 +81,7 @@ fn of_dump(kind: ProxyConfigKind, evidence: &Evidence, skipped: &mut Vec<Skipped
     };
     match troubles::find(&dump, evidence.now) {
         Ok(found) => {
-            let of_kind = found.iter().filter(|trouble| concerns(kind, trouble));
+            let of_kind = found.iter().filter(|trouble| concerns(kind, trouble) && !is_of_the_system(trouble));
             findings.extend(of_kind.map(|trouble| finding(trouble, evidence)));
         }
         Err(error) => not_judged(&error),
@@ -123,6 +126,16 @@ fn concerns(kind: ProxyConfigKind, trouble: &DumpTrouble) -> bool {
     kind == ProxyConfigKind::All || kind == of
 }
 
+/// The operating system's bundle holds old roots beside those that count; it is nobody's certificate.
+fn is_of_the_system(trouble: &DumpTrouble) -> bool {
+    match trouble {
+        DumpTrouble::CertificateNotValid { secret, .. } | DumpTrouble::CertificateExpiresSoon { secret, .. } => {
+            secret.starts_with("file-root:system")
+        }
+        _ => false,
+    }
+}
+
 fn finding(trouble: &DumpTrouble, evidence: &Evidence) -> Finding {
     let pod = &evidence.pod;
     let age_s = |since: &str| {
@@ -133,13 +146,18 @@ fn finding(trouble: &DumpTrouble, evidence: &Evidence) -> Finding {
     match trouble {
         DumpTrouble::Rejected { resource, name, details, version, last_attempt } => {
             let message = format!("Envoy refused {} {name:?}: {}", word(*resource), details.trim());
-            new(&ENV0010, pod, message)
+            let finding = new(&ENV0010, pod, message)
                 .discriminator(format!("{} {name}", word(*resource)))
-                .evidence(Quote::new("/config_dump, error_state", format!("version {version}, at {last_attempt}")))
-                .remedy(
-                    "Envoy works on with what it had before. Find the configuration that makes this: most often an \
-                     EnvoyFilter that selects this pod.",
-                )
+                .evidence(Quote::new("/config_dump, error_state", format!("version {version}, at {last_attempt}")));
+            let keeps = "Envoy works on with what it had before.";
+            match &evidence.patches {
+                Some(patches) => {
+                    let blame = patches.blame(&format!("{name} {details}"), word(*resource), pod);
+                    let quotes = blame.quotes.into_iter().map(|(place, quote)| Quote::new(place, quote));
+                    quotes.fold(finding, Finding::evidence).remedy(format!("{keeps} {}", blame.remedy))
+                }
+                None => finding.remedy(format!("{keeps} {}", rejected::unknown_blame())),
+            }
         }
         DumpTrouble::Warming { resource: XdsResource::Secret, name, since } => {
             no_secret(name, since, arriving(since), pod)
@@ -247,10 +265,23 @@ fn no_secret(name: &str, since: &str, arriving: bool, pod: &Pod) -> Finding {
 
 fn certificate_finding(secret: &str, certificate: &Certificate, what: &str, severity: Severity, pod: &Pod) -> Finding {
     let name = certificate.subject_alternative_names.first().unwrap_or(&certificate.subject);
-    let remedy = if secret.starts_with("kubernetes://") {
-        "Renew the certificate in the Secret."
-    } else {
-        "A workload's certificate is renewed through istiod: look for CSR errors in the proxy's and istiod's logs."
+    let (namespace, own) = (target::namespace(pod), target::name(pod));
+    let file = secret.strip_prefix("file-root:").or_else(|| secret.strip_prefix("file-cert:"));
+    let remedy = match (secret.strip_prefix("kubernetes://"), file) {
+        (Some(name), _) => format!(
+            "Renew the certificate in Secret {}: kubectl get secret --namespace {namespace} {0}",
+            name.strip_suffix("-cacert").unwrap_or(name)
+        ),
+        // Files are named by the DestinationRules and Gateways that use them; istiod renews none of them.
+        (None, Some(file)) => format!(
+            "Renew the file {} in the container {PROXY}; the objects that name it use it: kubectl get \
+             destinationrules,gateways --all-namespaces --output yaml",
+            file.replace('~', ", ")
+        ),
+        (None, None) => format!(
+            "The workload's certificate is renewed through istiod: look for CSR errors in kubectl logs {own} --namespace \
+             {namespace} --container {PROXY}, and in istiod's log."
+        ),
     };
     let message = format!("certificate {name} of secret {secret:?} {what}");
     new(&envoy_page::certificates::ENV0006, pod, message)

@@ -5,14 +5,18 @@ use http::Method;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 
-use super::super::target;
+use super::super::{
+    no_endpoint::{self, NoEndpoint},
+    rejected::{self, Patches},
+    target,
+};
 use super::{ProxyConfigInput, ProxyConfigKind};
 use cluster::{
     self, Cluster, Error, Resource,
     pod_http::{ENVOY_ADMIN, PodHttpLimits, PodPort},
 };
 use envoy::proxy_config::Kind;
-use report::Read;
+use report::{Read, Skipped};
 
 /// Where istiod puts the root certificate for proxies, in every namespace
 /// (<https://istio.io/latest/docs/concepts/security/#pki>).
@@ -26,6 +30,11 @@ pub struct Evidence {
     /// The root certificates (PEM) that istiod gives to this namespace; `None` where they do not matter, or istiod gives
     /// them in another way.
     pub(super) root: Option<Read<String>>,
+    /// What is known of destinations without endpoints.
+    pub(super) no_endpoint: NoEndpoint,
+    /// What may be behind refused updates, where there are some.
+    pub(super) patches: Option<Patches>,
+    pub(super) skipped: Vec<Skipped>,
     pub(super) now: Timestamp,
 }
 
@@ -44,7 +53,33 @@ pub(super) async fn gather(cluster: &Cluster, input: &ProxyConfigInput) -> Resul
         ProxyConfigKind::Secret | ProxyConfigKind::All => root(cluster, &pod).await?,
         _ => None,
     };
-    Ok(Evidence { pod, page, clusters, root, now: cluster.now() })
+    let (mut no_endpoint, mut skipped) = (NoEndpoint::default(), Vec::new());
+    if input.kind == ProxyConfigKind::Endpoint {
+        let without = no_endpoint::clusters(&page);
+        if !without.is_empty() {
+            no_endpoint = no_endpoint::gather(cluster, &pod, without, &mut skipped).await?;
+        }
+    }
+    let patches = if has_refused(&page) { patches(cluster, &pod, &mut skipped).await? } else { None };
+    Ok(Evidence { pod, page, clusters, root, no_endpoint, patches, skipped, now: cluster.now() })
+}
+
+/// Whether a dump tells of an update that Envoy refused; its fields have either spelling.
+fn has_refused(page: &[u8]) -> bool {
+    std::str::from_utf8(page).is_ok_and(|page| page.contains("\"error_state\"") || page.contains("\"errorState\""))
+}
+
+async fn patches(cluster: &Cluster, pod: &Pod, skipped: &mut Vec<Skipped>) -> Result<Option<Patches>, Error> {
+    let istio = cluster.control_plane(&[]).await;
+    let istio = match cluster::read(istio)? {
+        Ok(control_plane) => control_plane.namespaces(),
+        Err(reason) => {
+            skipped.push(reason);
+            Vec::new()
+        }
+    };
+    let read = rejected::gather(cluster, &[target::namespace(pod).to_owned()], &istio).await?;
+    Ok(read.map_err(|reason| skipped.push(reason)).ok())
 }
 
 async fn page(envoy: &mut PodPort, kind: Kind) -> Result<Bytes, Error> {

@@ -230,6 +230,11 @@ impl Step for ProxyConfig {
             Permission::core("list", "pods"),
             Permission::core("create", "pods/portforward"),
             Permission::core("get", "configmaps"),
+            Permission::core("get", "pods/log"),
+            Permission { verb: "list", group: "discovery.k8s.io", resource: "endpointslices" },
+            Permission { verb: "list", group: "networking.istio.io", resource: "destinationrules" },
+            Permission { verb: "list", group: "networking.istio.io", resource: "envoyfilters" },
+            Permission { verb: "list", group: "extensions.istio.io", resource: "wasmplugins" },
         ],
         cost: Cost::Medium,
         command: "istioctl proxy-config <kind> <pod>.<namespace>",
@@ -271,7 +276,7 @@ impl Step for ProxyConfig {
         let kind = input.kind.kind();
         let (namespace, pod) = (target::namespace(&evidence.pod).to_owned(), target::name(&evidence.pod).to_owned());
         let what = format!("{} of {namespace}/{pod}", input.kind.name());
-        let mut skipped = Vec::new();
+        let mut skipped = evidence.skipped.clone();
         let filter = input.filter();
         let rows = envoy::proxy_config::rows(kind, &evidence.page, &filter, evidence.now);
         let rows = rows.map_err(|error| not_read(&what, &error, &mut skipped)).ok();

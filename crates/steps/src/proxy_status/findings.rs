@@ -1,21 +1,22 @@
 //! What is wrong with the proxies of a mesh, as seen from istiod.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
 use super::super::{
     counted,
+    rejected::{self, Patches},
     target::{self, PROXY},
 };
 use super::{
     gather::Replica,
+    signs::Signs,
     syncz::{SyncStatus, TypeStatus},
     table::age,
     version::Version,
-    view::{ProxyStatus, UnconnectedProxy},
+    view::ProxyStatus,
 };
 use envoy::comparison::{DiffChange, ProxyDiff, ProxyDiffPart};
 use report::{Evidence, Finding, Severity, Subject};
@@ -32,14 +33,13 @@ crate::codes::codes! {
     ENV0014, Warning, SKEW;
     ENV0015, Warning, CANARY;
     ENV0016, Warning, DOCS;
+    ENV0022, Error, DOCS;
 }
 
 /// A push is acknowledged within moments, also by a proxy with much configuration.
-const SLOW_S: i64 = 60;
-/// After its start a proxy connects within seconds.
-const STARTING_S: i64 = 60;
+pub(super) const SLOW_S: i64 = 60;
 /// Proxies that a finding about many names.
-const SHOWN: usize = 5;
+pub(super) const SHOWN: usize = 5;
 
 fn subject(proxy: &ProxyStatus, pod: Option<&Pod>) -> Subject {
     let subject = pod.map_or_else(|| Subject::namespaced("Pod", &proxy.namespace, &proxy.pod), target::subject);
@@ -47,10 +47,15 @@ fn subject(proxy: &ProxyStatus, pod: Option<&Pod>) -> Subject {
 }
 
 /// Types that the proxy refused, has not acknowledged, or waits for.
-pub(super) fn of_types(proxy: &ProxyStatus, pod: Option<&Pod>) -> Vec<Finding> {
+pub(super) fn of_types(
+    proxy: &ProxyStatus,
+    pod: Option<&Pod>,
+    patches: Option<&Patches>,
+    signs: Option<&Signs>,
+) -> Vec<Finding> {
     let of_type = |one: &TypeStatus| match one.status {
-        SyncStatus::Error => Some(refused(proxy, one, pod)),
-        SyncStatus::Stale => Some(stale(proxy, one, pod)),
+        SyncStatus::Error => Some(refused(proxy, one, pod, patches)),
+        SyncStatus::Stale => Some(stale(proxy, one, pod, signs)),
         // Every proxy gets clusters and listeners; of other types there may be nothing to send.
         SyncStatus::NotSent if proxy.proxy_type != "ztunnel" && matches!(&*one.name, "CDS" | "LDS") => {
             Some(not_sent(proxy, one, pod))
@@ -60,23 +65,30 @@ pub(super) fn of_types(proxy: &ProxyStatus, pod: Option<&Pod>) -> Vec<Finding> {
     proxy.types.iter().filter_map(of_type).collect()
 }
 
-fn refused(proxy: &ProxyStatus, one: &TypeStatus, pod: Option<&Pod>) -> Finding {
+fn refused(proxy: &ProxyStatus, one: &TypeStatus, pod: Option<&Pod>, patches: Option<&Patches>) -> Finding {
     let error = one.error.as_deref().unwrap_or_default().trim();
     let since = one.age_s.map(|seconds| format!(" {} ago", age(seconds))).unwrap_or_default();
     let message = format!("proxy {} refused the {} that istiod sent{since}: {error}", proxy.proxy, one.name);
-    Finding::new(&ENV0010, subject(proxy, pod), message)
+    let finding = Finding::new(&ENV0010, subject(proxy, pod), message)
         .discriminator(&*one.name)
-        .evidence(Evidence::new(format!("/debug/syncz of {}, {}", proxy.istiod, one.type_url), error))
-        .remedy(
-            "The proxy works on with what it had before. Find the configuration that makes this: most often an EnvoyFilter \
-             that selects this pod; istioctl.analyze names those that are known to be wrong.",
-        )
+        .evidence(Evidence::new(format!("/debug/syncz of {}, {}", proxy.istiod, one.type_url), error));
+    let keeps = "The proxy works on with what it had before.";
+    match (patches, pod) {
+        (Some(patches), Some(pod)) => {
+            let blame = patches.blame(error, &one.name, pod);
+            let quotes = blame.quotes.into_iter().map(|(place, quote)| Evidence::new(place, quote));
+            quotes.fold(finding, Finding::evidence).remedy(format!("{keeps} {}", blame.remedy))
+        }
+        _ => finding.remedy(format!("{keeps} {}", rejected::unknown_blame())),
+    }
 }
 
-fn stale(proxy: &ProxyStatus, one: &TypeStatus, pod: Option<&Pod>) -> Finding {
+fn stale(proxy: &ProxyStatus, one: &TypeStatus, pod: Option<&Pod>, signs: Option<&Signs>) -> Finding {
     let slow = one.age_s.is_none_or(|seconds| seconds >= SLOW_S);
     let since = one.age_s.map(|seconds| format!(" sent {} ago", age(seconds))).unwrap_or_default();
-    let message = format!("proxy {} has not acknowledged its {}{since}", proxy.proxy, one.name);
+    let gone =
+        signs.and_then(|signs| signs.gone.as_ref()?.words()).map(|words| format!("; {words}")).unwrap_or_default();
+    let message = format!("proxy {} has not acknowledged its {}{since}{gone}", proxy.proxy, one.name);
     Finding::new(&ENV0011, subject(proxy, pod), message)
         .severity(if slow { Severity::Warning } else { Severity::Info })
         .discriminator(&*one.name)
@@ -96,49 +108,6 @@ fn not_sent(proxy: &ProxyStatus, one: &TypeStatus, pod: Option<&Pod>) -> Finding
         "Read istiod's log for this proxy (kubectl.istiod-logs with contains=<pod>): istiod makes no configuration while \
          its caches are not filled, or fails to make this one.",
     )
-}
-
-/// `doubtful` where a replica did not answer that may have it.
-pub(super) fn unconnected(proxy: &UnconnectedProxy, pod: &Pod, doubtful: bool, now: Timestamp) -> Finding {
-    let since = proxy.running_since.map(|since| now.as_second().saturating_sub(since.as_second()));
-    let running =
-        since.map(|seconds| format!(", though it has been running for {}", age(seconds.max(0)))).unwrap_or_default();
-    let (severity, which) = match (since, doubtful) {
-        (Some(seconds), _) if seconds < STARTING_S => (Severity::Info, "is not yet connected to any istiod"),
-        (_, true) => (Severity::Warning, "is connected to no istiod that answered"),
-        (_, false) => (Severity::Error, "is connected to no istiod"),
-    };
-    let message = format!("proxy {}.{} {which}{running}", proxy.pod, proxy.namespace);
-    let finding = Finding::new(&ENV0013, target::subject(pod).container(PROXY), message).severity(severity).remedy(
-        "It serves with old configuration, and its certificate will expire. Read its log (kubectl.sidecar-logs): no route \
-         or a NetworkPolicy to istiod's port 15012, DNS, or a certificate or token that istiod refuses.",
-    );
-    match proxy.revision.as_str() {
-        "" => finding,
-        revision => finding.evidence(Evidence::new("annotation istio.io/rev", revision)),
-    }
-}
-
-/// No istiod of its revision lives, which is reason enough.
-pub(super) fn orphaned(proxy: &UnconnectedProxy, pod: &Pod, others: &BTreeSet<&str>) -> Finding {
-    let (namespace, revision) = (&proxy.namespace, &proxy.revision);
-    let message = format!(
-        "proxy {}.{namespace} is connected to no istiod: no istiod of its revision {revision:?} runs",
-        proxy.pod
-    );
-    let remedy = match others.iter().next_back() {
-        Some(other) => format!(
-            "Get istiod of revision {revision} running (kubectl get pods -A -l app=istiod,istio.io/rev={revision}), or move the \
-             namespace to revision {other}: kubectl label namespace {namespace} istio.io/rev={other} istio-injection- \
-             --overwrite; then kubectl rollout restart deployment -n {namespace}"
-        ),
-        None => format!(
-            "Get istiod running: kubectl get pods -A -l app=istiod; kubectl get deployments -A -l app=istiod,istio.io/rev={revision}"
-        ),
-    };
-    Finding::new(&ENV0013, target::subject(pod).container(PROXY), message)
-        .evidence(Evidence::new("annotation istio.io/rev", revision.as_str()))
-        .remedy(remedy)
 }
 
 /// Proxies of another version than their istiod: istiod may be one minor version ahead, and never behind.

@@ -4,21 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Pod;
 
-use super::super::{
-    Judgement, counted,
-    target::{self, PROXY},
-};
+use super::super::{Judgement, counted, envoy_page, target};
 use super::{
     ProxyStatusInput, findings,
     gather::{Evidence, Replica},
+    signs::Signs,
     syncz::{self, SyncStatus},
-    view::{IstiodReplica, ProxyStatus, ProxyStatusData, UnconnectedProxy, place},
+    unconnected,
+    view::{IstiodReplica, ProxyStatus, ProxyStatusData, place},
 };
 use envoy::comparison;
 use report::Skipped;
 
 pub(super) fn judge(input: &ProxyStatusInput, evidence: Evidence) -> Judgement<ProxyStatusData> {
-    let Evidence { mut replicas, pods, namespaces, tags, one, mut skipped, now } = evidence;
+    let Evidence { mut replicas, is_complete, pods, namespaces, tags, signs, patches, one, mut skipped, now } =
+        evidence;
     let proxies = merged(&mut replicas);
     let unread: Vec<&Replica> = replicas.iter().filter(|replica| replica.clients.is_err()).collect();
     for replica in &unread {
@@ -35,47 +35,34 @@ pub(super) fn judge(input: &ProxyStatusInput, evidence: Evidence) -> Judgement<P
     let pod_of: BTreeMap<String, &Pod> =
         pods.iter().map(|pod| (format!("{}.{}", target::name(pod), target::namespace(pod)), pod)).collect();
 
-    let unconnected: Vec<_> = pod_of
-        .iter()
-        .filter(|(proxy, pod)| !proxies.contains_key(*proxy) && is_running(pod) && is_wanted(pod, input, &replicas))
-        .map(|(_, pod)| unconnected(pod))
-        .collect();
-    let mut found = Vec::new();
-    let mut unknown: BTreeMap<&str, usize> = BTreeMap::new();
-    for proxy in &unconnected {
-        // A replica that could not be read may be the one that it is connected to.
-        let doubtful = unread
-            .iter()
-            .any(|replica| !replica.down && (proxy.revision.is_empty() || replica.istiod.revision == proxy.revision));
-        let of_revision = |replica: &&Replica| proxy.revision.is_empty() || replica.istiod.revision == proxy.revision;
-        if doubtful && !replicas.iter().filter(of_revision).any(|replica| replica.clients.is_ok()) {
-            *unknown.entry(&proxy.revision).or_default() += 1;
-            continue;
-        }
-        let is_alive = replicas.iter().filter(of_revision).any(|replica| !replica.down);
-        let others: BTreeSet<&str> = replicas
-            .iter()
-            .filter(|replica| !replica.down && replica.istiod.revision != proxy.revision)
-            .map(|replica| replica.istiod.revision.as_str())
-            .collect();
-        let pod = pod_of.get(&format!("{}.{}", proxy.pod, proxy.namespace));
-        found.extend(pod.map(|pod| {
-            if is_alive {
-                findings::unconnected(proxy, pod, doubtful, now)
-            } else {
-                findings::orphaned(proxy, pod, &others)
-            }
-        }));
-    }
-    for (revision, count) in unknown {
-        let what = format!("whether {} of revision {revision:?} are connected (ENV0013)", counted(count, "proxy"));
-        skipped.push(Skipped::new(what, "no istiod of that revision answered with its list of proxies"));
-    }
+    let lost = unconnected::pods(&pods, &replicas, input);
+    let around = unconnected::Around {
+        replicas: &replicas,
+        is_complete,
+        namespaces: &namespaces,
+        tags: &tags,
+        signs: &signs,
+        now,
+    };
+    let (mut found, unknown) = unconnected::findings(&lost, &around);
+    skipped.extend(unknown);
+    let unconnected = lost.into_iter().map(unconnected::view).collect();
 
     let mut shown: Vec<ProxyStatus> = proxies.into_values().filter(|proxy| in_place(proxy, input, &pod_of)).collect();
     let versions_of = istiod_versions(&replicas);
     for proxy in &shown {
-        found.extend(findings::of_types(proxy, pod_of.get(&proxy.proxy).copied()));
+        found.extend(findings::of_types(
+            proxy,
+            pod_of.get(&proxy.proxy).copied(),
+            patches.as_ref(),
+            signs.get(&proxy.proxy),
+        ));
+    }
+    for proxy in &shown {
+        if let (Some(state), Some(pod)) = (signs.get(&proxy.proxy).and_then(Signs::not_live), pod_of.get(&proxy.proxy))
+        {
+            found.push(envoy_page::not_live(pod, state));
+        }
     }
     found.extend(findings::version_skew(&shown, &versions_of));
     for reason in [namespaces.as_ref().err(), tags.as_ref().err()].into_iter().flatten() {
@@ -149,39 +136,6 @@ fn merged(replicas: &mut [Replica]) -> BTreeMap<String, ProxyStatus> {
         proxies.insert(id.to_owned(), proxy);
     }
     proxies
-}
-
-/// Whether the kubelet runs the pod's proxy.
-fn is_running(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    phase == Some("Running")
-        && pod.metadata.deletion_timestamp.is_none()
-        && target::container_status(pod, PROXY)
-            .and_then(|status| status.state.as_ref())
-            .is_some_and(|state| state.running.is_some())
-}
-
-/// Whether this pod ought to be in one of the lists: of a revision that was asked.
-fn is_wanted(pod: &Pod, input: &ProxyStatusInput, replicas: &[Replica]) -> bool {
-    let revision = revision(pod);
-    input.revision.is_none() || replicas.iter().any(|replica| replica.istiod.revision == revision)
-}
-
-/// The revision that injected a pod: the injector writes it into an annotation.
-fn revision(pod: &Pod) -> &str {
-    let annotation = pod.metadata.annotations.as_ref().and_then(|all| all.get("istio.io/rev"));
-    let label = pod.metadata.labels.as_ref().and_then(|all| all.get("istio.io/rev"));
-    annotation.or(label).map_or("", String::as_str)
-}
-
-fn unconnected(pod: &Pod) -> UnconnectedProxy {
-    let running = target::container_status(pod, PROXY).and_then(|status| status.state.as_ref()?.running.as_ref());
-    UnconnectedProxy {
-        namespace: target::namespace(pod).to_owned(),
-        pod: target::name(pod).to_owned(),
-        revision: revision(pod).to_owned(),
-        running_since: running.and_then(|running| running.started_at.as_ref()).map(|time| time.0),
-    }
 }
 
 fn in_place(proxy: &ProxyStatus, input: &ProxyStatusInput, pod_of: &BTreeMap<String, &Pod>) -> bool {

@@ -3,11 +3,14 @@
 
 mod documents;
 mod findings;
+mod frozen;
 mod gather;
 mod judge;
 mod page;
+mod signs;
 mod syncz;
 mod table;
+mod unconnected;
 mod version;
 mod view;
 
@@ -79,7 +82,10 @@ impl Step for ProxyStatusStep {
             Permission::core("list", "pods"),
             Permission::core("get", "pods"),
             Permission::core("create", "pods/portforward"),
+            Permission::core("get", "pods/log"),
             Permission::core("list", "namespaces"),
+            Permission { verb: "list", group: "networking.istio.io", resource: "envoyfilters" },
+            Permission { verb: "list", group: "extensions.istio.io", resource: "wasmplugins" },
             Permission {
                 verb: "list",
                 group: "admissionregistration.k8s.io",

@@ -20,7 +20,7 @@ use super::{
 };
 use cluster::{
     self, Cluster, Error, Istiod, LogQuery, Scope,
-    pod_http::{ENVOY_ADMIN, ISTIOD_DEBUG, PodHttpError, PodHttpLimits, PodPort},
+    pod_http::{ENVOY_ADMIN, PodHttpError, PodPort},
 };
 use envoy::{
     clusters_page::Clusters,
@@ -83,8 +83,7 @@ pub(super) async fn gather(cluster: &Cluster, input: &ResourceUsageInput) -> Res
 }
 
 async fn metrics(cluster: &Cluster, istiod: &Istiod) -> Result<Bytes, Error> {
-    let limits = PodHttpLimits { max_bytes: MAX_METRICS_BYTES, ..PodHttpLimits::default() };
-    cluster.pod_port(&istiod.pod, ISTIOD_DEBUG).page_within("/metrics", limits).await
+    cluster.istiod_port(istiod).page("/metrics", MAX_METRICS_BYTES).await
 }
 
 /// The pages of one proxy, one after the other: Envoy answers on its main thread. A port that does not answer at all is

@@ -1,6 +1,7 @@
 //! `kubectl.sidecar-logs`: the proxies' logs of a source and of a destination in one call, their access-log lines
 //! parsed, counted and joined by request id.
 
+mod between;
 mod place;
 mod read;
 
@@ -15,6 +16,7 @@ use super::{
     input::{check, duration},
     target::{self, PROXY},
 };
+use between::Between;
 use cluster::{Cluster, ContainerLog, Error, LogQuery};
 use logs::{
     AccessLogLine, AccessLogSummary, LogDigest, LogLine,
@@ -84,7 +86,8 @@ pub(super) struct End {
     pods: Vec<PodLogs>,
 }
 
-/// The logs of one pod: of its proxy, where it has one, and of its other containers, where they are asked for.
+/// The logs of one pod: of its proxy, where it has one, of init containers of the mesh that failed, and of its other
+/// containers, where they are asked for.
 pub(super) struct PodLogs {
     pod: Pod,
     proxy: Option<Read<ContainerLog>>,
@@ -102,15 +105,18 @@ pub struct Evidence {
 pub struct SidecarLogsData {
     pub source: Vec<SidecarLog>,
     pub destination: Vec<SidecarLog>,
-    /// Logs of the applications, where they were asked for.
+    /// Logs of the applications, where they were asked for, and of the mesh's init containers that did not succeed at once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub applications: Vec<ApplicationLog>,
     /// Requests of the source at the destination, where both were given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pairs: Option<PairingSummary>,
+    /// Failed requests that are not between the two ends, where both were given: what was not asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<String>,
 }
 
-/// The log of one container of an application.
+/// The log of one container beside the proxy.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ApplicationLog {
     pub namespace: String,
@@ -220,12 +226,21 @@ impl Step for SidecarLogs {
         let mut commands = Vec::new();
         let applications = [&source, &destination].into_iter().flatten();
         let applications = applications.flat_map(|end| read::judge_applications(end, &mut findings)).collect();
-        let source = source.map(|end| read::judge_end(input, &end, &mut findings, &mut commands));
-        let destination = destination.map(|end| read::judge_end(input, &end, &mut findings, &mut commands));
-        let pairs = match (&source, &destination) {
-            (Some(source), Some(destination)) => Some(pair(source, destination)),
+        let between = match (&source, &destination, &input.destination) {
+            (Some(source), Some(destination), Some(place)) => Some(Between::new(source, destination, place)),
             _ => None,
         };
+        let clients: Vec<&Pod> = source.iter().flat_map(|end| &end.pods).map(|logs| &logs.pod).collect();
+        let around = read::Around { input, between: between.as_ref(), clients: &clients };
+        let mut elsewhere = Vec::new();
+        let mut judge_end = |end: &End| read::judge_end(&around, end, &mut findings, &mut elsewhere, &mut commands);
+        let read_source = source.as_ref().map(&mut judge_end);
+        let read_destination = destination.as_ref().map(judge_end);
+        let pairs = match (&read_source, &read_destination, &between) {
+            (Some(source), Some(destination), Some(between)) => Some(pair(source, destination, between)),
+            _ => None,
+        };
+        let (source, destination) = (read_source, read_destination);
         if let (Some(pairs), Some(client)) = (&pairs, source.as_ref().and_then(|logs| logs.first())) {
             findings.extend(pairing::findings(pairs, &client.subject));
         }
@@ -240,7 +255,7 @@ impl Step for SidecarLogs {
             summary = format!("{summary}; {} requests between them, {} seen by both", pairs.requests, pairs.paired);
         }
         Judgement {
-            data: SidecarLogsData { source, destination, applications, pairs },
+            data: SidecarLogsData { source, destination, applications, pairs, elsewhere },
             findings,
             skipped,
             commands,
@@ -258,12 +273,19 @@ impl Step for SidecarLogs {
         for pair in data.pairs.iter().flat_map(|pairs| &pairs.pairs) {
             let _ = writeln!(text, "{}: {}", pair.request_id, pair.text);
         }
+        if !data.elsewhere.is_empty() {
+            text.push_str("---\n");
+        }
+        for words in &data.elsewhere {
+            let _ = writeln!(text, "elsewhere: {words}");
+        }
         Some(text)
     }
 }
 
-fn pair(source: &[read::ReadLog], destination: &[read::ReadLog]) -> PairingSummary {
-    let lines: Vec<_> = source.iter().flat_map(|log| log.access_lines.iter().cloned()).collect();
+fn pair(source: &[read::ReadLog], destination: &[read::ReadLog], between: &Between<'_>) -> PairingSummary {
+    let lines = source.iter().flat_map(|log| &log.access_lines).filter(|line| between.holds(line));
+    let lines: Vec<_> = lines.cloned().collect();
     let destinations: Vec<_> = destination
         .iter()
         .map(|log| DestinationLog {

@@ -3,12 +3,15 @@
 use std::{fmt::Write as _, sync::LazyLock};
 
 use futures::{StreamExt as _, stream};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use regex::Regex;
 
-use super::{ApplicationLog, End, PROXY, PodLogs, SidecarLog, SidecarLogsInput, no_proxy, place, target};
+use super::{
+    ApplicationLog, End, PROXY, PodLogs, SidecarLog, SidecarLogsInput, between::Between, no_proxy, place, target,
+};
+use crate::request_findings::{self, Client};
 use cluster::{self, Cluster, ContainerLog, Error, LogQuery};
-use logs::{AccessLogLine, DigestBuilder, LineParser, Source, SummaryBuilder, digest, summary};
+use logs::{AccessLogLine, DigestBuilder, FailureGroup, LineParser, Source, SummaryBuilder, digest, summary};
 use report::{Finding, Skipped, Subject};
 
 /// A proxy's log, read.
@@ -62,11 +65,25 @@ pub(super) async fn end(
     Ok(End { pods })
 }
 
-/// The containers whose logs are read: the proxy, and those of the application where they are asked for.
+/// The containers whose logs are read: the proxy, those of the mesh that ran before it and did not succeed at once, and
+/// those of the application where they are asked for.
 fn containers(pod: &Pod, application: bool) -> Vec<String> {
     let proxy = target::container(pod, PROXY).map(|container| container.name.clone());
     let own = pod.spec.iter().flat_map(|spec| &spec.containers).map(|container| container.name.clone());
-    proxy.into_iter().chain(own.filter(|name| application && name != PROXY)).collect()
+    let failed = pod.status.iter().flat_map(|status| status.init_container_statuses.iter().flatten());
+    let failed = failed.filter(|status| is_of_the_mesh(&status.name) && !succeeded_at_once(status));
+    let failed = failed.map(|status| status.name.clone());
+    proxy.into_iter().chain(failed).chain(own.filter(|name| application && name != PROXY)).collect()
+}
+
+/// An init container of Istio's, which ends before the pod's containers start.
+fn is_of_the_mesh(container: &str) -> bool {
+    Source::of_container(container) == Source::Init
+}
+
+fn succeeded_at_once(status: &ContainerStatus) -> bool {
+    let ended = status.state.as_ref().and_then(|state| state.terminated.as_ref());
+    status.restart_count == 0 && ended.is_none_or(|ended| ended.exit_code == 0)
 }
 
 /// What the applications' own lines say.
@@ -74,7 +91,9 @@ pub(super) fn judge_applications(end: &End, findings: &mut Vec<Finding>) -> Vec<
     let mut logs = Vec::new();
     for PodLogs { pod, applications, .. } in &end.pods {
         for log in applications {
-            let digest = digest::digest(Source::Application, log.lines());
+            // The mesh's own containers write lines of their own.
+            let source = Some(Source::of_container(&log.container)).filter(|source| *source == Source::Init);
+            let digest = digest::digest(source.unwrap_or(Source::Application), log.lines());
             findings.extend(digest::findings(&digest, &target::subject(pod).container(&log.container)));
             let (namespace, pod) = (log.namespace.clone(), log.pod.clone());
             logs.push(ApplicationLog { namespace, pod, container: log.container.clone(), digest });
@@ -83,12 +102,24 @@ pub(super) fn judge_applications(end: &End, findings: &mut Vec<Finding>) -> Vec<
     logs
 }
 
+/// What surrounds the logs of one end.
+pub(super) struct Around<'a> {
+    pub(super) input: &'a SidecarLogsInput,
+    /// Where both ends are known: what is not between them stands apart.
+    pub(super) between: Option<&'a Between<'a>>,
+    /// Who may have sent what the destination refused.
+    pub(super) clients: &'a [&'a Pod],
+}
+
+/// Reads the logs of one end. What its requests to others show goes to `elsewhere`.
 pub(super) fn judge_end(
-    input: &SidecarLogsInput,
+    around: &Around<'_>,
     end: &End,
     findings: &mut Vec<Finding>,
+    elsewhere: &mut Vec<String>,
     commands: &mut Vec<String>,
 ) -> Vec<ReadLog> {
+    let input = around.input;
     let mut logs = Vec::new();
     for PodLogs { pod, proxy, .. } in &end.pods {
         match proxy {
@@ -98,13 +129,32 @@ pub(super) fn judge_end(
                 commands.push(command(input, pod));
                 let read = judge_log(input, pod, log);
                 findings.extend(digest::findings(&read.shown.digest, &read.subject));
-                findings.extend(summary::findings(&read.shown.access, &read.subject));
+                let found = summary::findings(&read.shown.access, &read.subject);
+                for (failure, finding) in read.shown.access.failures.iter().zip(found) {
+                    if around.between.is_none_or(|between| between.holds(&failure.sample)) {
+                        findings.push(amended(failure, finding, around.clients));
+                    } else {
+                        elsewhere.push(format!("{}: {}", read.subject.name, finding.message));
+                    }
+                }
                 findings.extend(summary::access_log_empty(&read.shown.digest, &read.subject));
                 logs.push(read);
             }
         }
     }
     logs
+}
+
+/// What is known beyond the one log: whether all requests fail so, and who the client is.
+fn amended(failure: &FailureGroup, finding: Finding, clients: &[&Pod]) -> Finding {
+    let finding = request_findings::closed_connections(failure, finding);
+    let remote = failure.sample.downstream_remote_address.as_deref().unwrap_or_default();
+    let address = |pod: &Pod| pod.status.as_ref().and_then(|status| status.pod_ip.clone());
+    let client = clients.iter().find(|pod| address(pod).is_some_and(|own| remote.starts_with(&format!("{own}:"))));
+    match client {
+        Some(pod) => request_findings::plain_text_client(failure, &Client::of_pod(pod), finding),
+        None => finding,
+    }
 }
 
 fn judge_log(input: &SidecarLogsInput, pod: &Pod, log: &ContainerLog) -> ReadLog {

@@ -22,6 +22,7 @@ pub(crate) static CODES: &[&Code] = &[
     &PROXY_IS_UNCONNECTED,
     &TWO_REVISIONS,
     &PROXIES_BEHIND,
+    &TWO_ROOTS,
 ];
 
 const fn code(id: &'static str, severity: Severity, docs: &'static str, page: &'static str) -> Code {
@@ -56,3 +57,9 @@ pub(crate) static PROXY_IS_UNCONNECTED: Code = code(
 );
 pub(crate) static TWO_REVISIONS: Code = code("CPL0011", Severity::Info, UPGRADE, include_str!("../pages/CPL0011.md"));
 pub(crate) static PROXIES_BEHIND: Code = code("CPL0012", Severity::Info, UPGRADE, include_str!("../pages/CPL0012.md"));
+pub(crate) static TWO_ROOTS: Code = code(
+    "CPL0013",
+    Severity::Error,
+    "https://istio.io/latest/docs/tasks/security/cert-management/plugin-ca-cert/",
+    include_str!("../pages/CPL0013.md"),
+);

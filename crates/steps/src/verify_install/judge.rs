@@ -30,9 +30,13 @@ pub(super) fn judge(input: &VerifyInstallInput, evidence: VerifyInstallEvidence)
         .collect();
     let shared = shared::objects(&evidence);
 
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = shared::two_roots(&evidence).into_iter().collect();
+    let has_two_roots = !findings.is_empty();
     for row in revisions.iter().flat_map(|revision| &revision.objects).chain(&shared) {
-        findings.extend(finding(row));
+        // Said once for all namespaces.
+        if !(has_two_roots && shared::has_other_root(row)) {
+            findings.extend(finding(row));
+        }
     }
     let leftover = leftover(&evidence, &installed);
     findings.extend(leftover);

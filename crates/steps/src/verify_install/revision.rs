@@ -19,6 +19,8 @@ pub(super) struct Checklist<'a> {
 
 const NO_CONTROL_PLANE: &str = "proxies of this revision get no configuration and no certificates";
 const NO_INJECTION: &str = "pods of namespaces that name this revision get no sidecar, or cannot be created";
+const OTHER_ROOT: &str = "two roots are in use: calls of the webhook fail with x509 errors as long as istiod serves with the \
+     other one, which events of ReplicaSets (FailedCreate) would show";
 const NO_CONNECTION: &str = "proxies cannot connect to istiod, and its webhooks do not answer";
 const NO_MESH_CONFIG: &str = "istiod runs with its built-in defaults instead of the mesh's configuration";
 const NO_VALIDATION: &str = "faulty configuration of Istio is accepted, and proxies reject it later";
@@ -257,9 +259,9 @@ impl<'a> Checklist<'a> {
                     .find_map(|webhook| evidence.injection.backends.troubles(&Webhook::of(webhook)).into_iter().next());
                 self.objects.push(match trouble {
                     None => row,
-                    Some(trouble @ (Trouble::NoCaBundle | Trouble::ForeignCa(_))) => {
-                        row.is(ObjectState::Drifted, trouble.text(), consequence)
-                    }
+                    Some(trouble @ Trouble::NoCaBundle) => row.is(ObjectState::Drifted, trouble.text(), consequence),
+                    // Whether the API server refuses istiod depends on which of the two roots that one serves with.
+                    Some(trouble @ Trouble::ForeignCa(_)) => row.is(ObjectState::Drifted, trouble.text(), OTHER_ROOT),
                     Some(trouble) => row.is(ObjectState::Unhealthy, trouble.text(), consequence),
                 });
             }

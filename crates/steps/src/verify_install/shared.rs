@@ -6,7 +6,9 @@ use super::{InstalledObject, ObjectState, gather::VerifyInstallEvidence, rollout
 use crate::{
     injection::{INJECTION, NEVER_INJECTED, REVISION, certificates},
     resource_status::object::{Object, text},
+    two_roots,
 };
+use report::Finding;
 
 /// The types that istiod reads, each with the version that must be served
 /// (<https://istio.io/latest/docs/reference/config/>).
@@ -26,6 +28,8 @@ const TYPES: [(&str, &str); 14] = [
     ("workloadentries.networking.istio.io", "v1"),
     ("workloadgroups.networking.istio.io", "v1"),
 ];
+/// Where istiod publishes the roots, in every namespace.
+const ROOT: &str = "istio-ca-root-cert";
 const NO_TYPE: &str = "objects of this type cannot be read or applied, and istiod waits for it";
 const NO_ROOT: &str = "new proxies of the namespace cannot start: they have no root to check istiod's certificate with";
 const OLD_ROOT: &str = "proxies of the namespace do not trust istiod, or the certificates that it issues";
@@ -79,10 +83,9 @@ fn types(evidence: &VerifyInstallEvidence) -> Vec<InstalledObject> {
 
 /// The root certificate, in the control plane's namespace and in each that is in the mesh.
 fn roots(evidence: &VerifyInstallEvidence) -> Vec<InstalledObject> {
-    const NAME: &str = "istio-ca-root-cert";
     let roots = match &evidence.roots {
         Ok(roots) => roots,
-        Err(part) => return vec![unknown("ConfigMap", NAME, &part.why)],
+        Err(part) => return vec![unknown("ConfigMap", ROOT, &part.why)],
     };
     let Ok(namespaces) = evidence.list("Namespace") else {
         return Vec::new();
@@ -92,11 +95,11 @@ fn roots(evidence: &VerifyInstallEvidence) -> Vec<InstalledObject> {
         let control_plane = evidence.places.iter().any(|place| place == namespace.name());
         (labelled || control_plane) && !NEVER_INJECTED.contains(&namespace.name())
     };
-    let of = |namespace: &str| roots.iter().find(|map| map.name() == NAME && map.namespace() == Some(namespace));
+    let of = |namespace: &str| roots.iter().find(|map| map.name() == ROOT && map.namespace() == Some(namespace));
     let read = |map: &Object| certificates(text(&map.value, "/data/root-cert.pem"));
     let own: BTreeSet<Vec<u8>> = evidence.places.iter().filter_map(|place| of(place)).flat_map(read).collect();
     let row = |namespace: &Object| {
-        let row = InstalledObject::present("ConfigMap", Some(namespace.name()), NAME);
+        let row = InstalledObject::present("ConfigMap", Some(namespace.name()), ROOT);
         let Some(found) = of(namespace.name()) else {
             return row.is(ObjectState::Missing, "it does not exist", NO_ROOT);
         };
@@ -127,4 +130,16 @@ fn agents(evidence: &VerifyInstallEvidence) -> Vec<InstalledObject> {
         }
     };
     evidence.list("DaemonSet").unwrap_or_default().iter().filter(is_agent).map(row).collect()
+}
+
+/// Roots of namespaces of the mesh that have nothing in common.
+pub(super) fn two_roots(evidence: &VerifyInstallEvidence) -> Option<Finding> {
+    let roots = evidence.roots.iter().flatten().filter(|map| map.name() == ROOT);
+    let roots = roots.map(|map| (map.namespace().unwrap_or_default(), text(&map.value, "/data/root-cert.pem")));
+    two_roots::of_namespaces(roots, &evidence.places)
+}
+
+/// Whether a row says that a namespace has another root than the control plane.
+pub(super) fn has_other_root(row: &InstalledObject) -> bool {
+    row.kind == "ConfigMap" && row.consequence.as_deref() == Some(OLD_ROOT)
 }

@@ -22,6 +22,8 @@ use report::{Read, Skipped};
 
 /// Replicas that are asked at once.
 const AT_ONCE: usize = 8;
+/// Largest list of proxies that is taken from one replica.
+const MAX_SYNCZ_BYTES: usize = 64 * 1024 * 1024;
 
 /// Versions of the mesh.
 pub struct Version;
@@ -155,14 +157,15 @@ impl Step for Version {
         let mut skipped = control_plane.skipped;
         let asked: Vec<Result<Replica, Error>> = stream::iter(control_plane.istiods)
             .map(|istiod| async move {
-                let mut debug = cluster.pod_port(&istiod.pod, istiod.debug_port());
-                let version = debug.page("/version").await;
+                let mut debug = cluster.istiod_port(&istiod);
+                let version = debug.version().await;
                 // Who is silent on one page would only be waited for again on the next.
-                let hangs = matches!(version, Err(Error::Pod(PodHttpError::TimedOut { .. })));
+                let hangs =
+                    matches!(version, Err(Error::Pod(PodHttpError::TimedOut { .. } | PodHttpError::Silent { .. })));
                 let version = read(version)?;
                 let syncz = match &version {
                     Err(part) if hangs => Err(part.clone()),
-                    _ => read(debug.page("/debug/syncz").await)?,
+                    _ => read(debug.page("/debug/syncz", MAX_SYNCZ_BYTES).await)?,
                 };
                 Ok(Replica { istiod, version, syncz })
             })
