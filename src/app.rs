@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     artifacts::Artifacts,
     auth::{Authority, Identify},
+    callbacks::{self, Callbacks},
     clock::Clock,
     cluster::{
         Cluster,
@@ -12,8 +13,8 @@ use crate::{
     },
     disk::Disk,
     errors::Catalogue,
-    history::History,
-    runs::Background,
+    history::{Change, History, Run},
+    runs::{Background, RunsAs},
     telemetry::Metrics,
     uploads::Uploads,
 };
@@ -40,6 +41,10 @@ pub struct App {
     pub followers: Pool,
     /// What is kept on disk, and whether there is room.
     pub disk: Disk,
+    /// What sends messages; nothing where the service has no key to seal what opens a callback.
+    pub callbacks: Option<Callbacks>,
+    /// As whom the runs of schedules read the cluster.
+    pub schedules_as: Option<RunsAs>,
     /// The service's own URL as callers know it, for links in messages.
     pub public_url: Option<String>,
     /// Origins whose pages may call from a browser.
@@ -50,18 +55,40 @@ pub struct App {
     pub notes: Vec<String>,
 }
 
+/// An answer is worth more than its record, which is written a moment later.
+pub const RECORD_TIME: Duration = Duration::from_millis(50);
+
 /// Bounds of one call.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// For a step as a whole.
     pub step_timeout: Duration,
+    /// How long an answer waits for the history.
+    pub record_time: Duration,
     /// How long a run is kept.
     pub keep: Duration,
     pub keep_runs: u64,
+    /// Of answers in the history, as they are kept.
+    pub keep_bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { step_timeout: Duration::from_secs(55), keep: Duration::from_hours(30 * 24), keep_runs: 10_000 }
+        Self {
+            step_timeout: Duration::from_secs(55),
+            record_time: RECORD_TIME,
+            keep: Duration::from_hours(30 * 24),
+            keep_runs: 10_000,
+            keep_bytes: 1 << 30,
+        }
+    }
+}
+
+impl App {
+    /// Tells whoever wants to know that a run has ended, and what it has changed.
+    pub fn announce(self: &Arc<Self>, run: &Run, changes: Vec<Change>) {
+        if self.callbacks.is_some() {
+            tokio::spawn(callbacks::announce(Arc::clone(self), run.header.clone(), changes));
+        }
     }
 }

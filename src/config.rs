@@ -162,6 +162,11 @@ pub struct Serve {
     #[arg(long, env = "MESHTRIAGE_KEEP_RUNS", value_name = "COUNT", default_value_t = 10_000)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     pub keep_runs: u64,
+    /// Mebibytes of the history: answers of the oldest runs go when all together have half of it, and a SQLite file never
+    /// becomes larger.
+    #[arg(long, env = "MESHTRIAGE_HISTORY_MIB", value_name = "MIB", default_value_t = 2048)]
+    #[arg(value_parser = clap::value_parser!(u64).range(16..=10_000_000))]
+    pub history_mib: u64,
     #[command(flatten)]
     pub captures: CapturesArgs,
     /// Folder for the files that runs leave, such as bug reports. Default: beside the database's file, with the ending
@@ -172,10 +177,31 @@ pub struct Serve {
     #[arg(long, env = "MESHTRIAGE_ARTIFACTS_MIB", value_name = "MIB", default_value_t = 4096)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     pub artifacts_mib: u64,
-    /// Bug reports that may be made at once; more are refused with 503.
-    #[arg(long, env = "MESHTRIAGE_MAX_REPORTS", value_name = "COUNT", default_value_t = 2)]
+    /// Runs in the background that this process carries out at once; more wait. A cluster has one place for those that ask
+    /// all proxies, whoever carries them out.
+    #[arg(long, env = "MESHTRIAGE_MAX_RUNS", value_name = "COUNT", default_value_t = 4)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=100))]
-    pub max_reports: u16,
+    pub max_runs: u16,
+    /// Runs that may wait; more are refused with 503.
+    #[arg(long, env = "MESHTRIAGE_MAX_QUEUED", value_name = "COUNT", default_value_t = 10_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_queued: u32,
+    /// Of one caller; more are refused with 429.
+    #[arg(long, env = "MESHTRIAGE_MAX_QUEUED_PER_CALLER", value_name = "COUNT", default_value_t = 1_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_queued_per_caller: u32,
+    /// File with the key that seals what opens a callback: any text of 32 bytes or more, the same at all replicas. Without
+    /// it there are no callbacks.
+    #[arg(long, env = "MESHTRIAGE_CALLBACKS_KEY_FILE", value_name = "FILE")]
+    pub callbacks_key_file: Option<PathBuf>,
+    /// Host, or host and port, that callbacks may reach although it is not public or without TLS, such as
+    /// `rundeck.ops.svc:4440`; repeat it for several.
+    #[arg(long, env = "MESHTRIAGE_CALLBACKS_ALLOW", value_name = "HOST[:PORT]", value_delimiter = ',')]
+    pub callbacks_allow: Vec<String>,
+    /// Kubernetes user as whom the runs of schedules read the cluster, such as
+    /// `system:serviceaccount:meshtriage:schedules`. Without it there are no schedules.
+    #[arg(long, env = "MESHTRIAGE_SCHEDULES_AS", value_name = "USER")]
+    pub schedules_as: Option<String>,
     /// What to log, as `tracing` filters: `info`, `meshtriage=debug`.
     #[arg(long, env = "MESHTRIAGE_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,

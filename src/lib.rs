@@ -4,6 +4,7 @@ pub mod api;
 pub mod app;
 pub mod artifacts;
 pub mod auth;
+pub mod callbacks;
 pub mod config;
 pub mod disk;
 pub mod history;

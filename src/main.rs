@@ -7,6 +7,7 @@ use clap::Parser as _;
 use meshtriage::{
     api::{self, Bounds, Tls},
     app::App,
+    callbacks,
     config::{Cli, Command, LogFormat, Serve},
     runs, start, telemetry, terminal,
 };
@@ -19,7 +20,7 @@ const GRACE: Duration = Duration::from_secs(20);
 /// How long the end of runs in the background may take to be recorded.
 const STOP: Duration = Duration::from_secs(5);
 const RELOAD_EVERY: Duration = Duration::from_secs(15);
-const CLEAN_EVERY: Duration = Duration::from_hours(1);
+const CLEAN_EVERY: Duration = Duration::from_mins(10);
 /// Captures that nobody uses take memory.
 const TEND_EVERY: Duration = Duration::from_mins(1);
 
@@ -76,6 +77,9 @@ async fn run_server(serve: &Serve) -> anyhow::Result<()> {
         tracing::info!(%address, "listening on {address}");
     }
     let in_order = tokio::spawn(keep_in_order(Arc::clone(&app)));
+    let queue = tokio::spawn(runs::watch(Arc::clone(&app)));
+    let schedules = tokio::spawn(runs::keep_schedules(Arc::clone(&app)));
+    let messages = tokio::spawn(callbacks::keep_delivering(Arc::clone(&app)));
     let tending = tokio::spawn(tend(Arc::clone(&app)));
     let bounds = Bounds {
         connections: serve.max_connections as usize,
@@ -95,8 +99,11 @@ async fn run_server(serve: &Serve) -> anyhow::Result<()> {
         None => None,
     };
     api::serve_within(listener, api::router(Arc::clone(&app)), signal(), bounds, tls).await;
+    queue.abort();
+    schedules.abort();
     app.background.stop(STOP).await;
     in_order.abort();
+    messages.abort();
     tending.abort();
     reloading.abort();
     if let Some(operations) = operations {
@@ -140,27 +147,14 @@ async fn signal() {
 
 /// Keeps the history and the files of runs in order, from the start on.
 async fn keep_in_order(app: Arc<App>) {
-    let mut started = Some(app.clock.now());
-    let mut since_cleaned = CLEAN_EVERY;
-    let mut ticks = tokio::time::interval(runs::LEASE / 2);
+    let mut ticks = tokio::time::interval(CLEAN_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let _ = ticks.tick().await;
-        match runs::end_abandoned(&app, started).await {
-            // Files of such runs are of no use.
-            Ok(ended) if ended > 0 => since_cleaned = CLEAN_EVERY,
-            Ok(_) => {}
-            Err(error) => {
-                tracing::warn!("runs whose process is gone were not ended: {}", meshtriage::cluster::chain(&error));
-                continue;
-            }
+        if let Err(error) = runs::end_abandoned(&app).await {
+            tracing::warn!("runs whose process is gone were not ended: {}", meshtriage::cluster::chain(&error));
         }
-        started = None;
-        since_cleaned += runs::LEASE / 2;
-        if since_cleaned >= CLEAN_EVERY {
-            runs::clean(&app).await;
-            since_cleaned = Duration::ZERO;
-        }
+        runs::clean(&app).await;
     }
 }
 

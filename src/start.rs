@@ -16,9 +16,10 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     api::Tls,
-    app::{App, Limits},
+    app::{App, Limits, RECORD_TIME},
     artifacts::Artifacts,
     auth::{Authority, Identify, Keys, Rights},
+    callbacks::{Allowed, Callbacks, SHORTEST_KEY, Seal, Sender},
     capture::{self, Capture},
     clock::Clock,
     cluster::{
@@ -28,8 +29,8 @@ use crate::{
     config::{AuthMode, ClusterArgs, Serve},
     disk::Disk,
     errors::Catalogue,
-    history::{History, TIME_LIMIT},
-    runs::Background,
+    history::{History, QueueBounds, TIME_LIMIT},
+    runs::{Background, RunsAs},
     telemetry::Metrics,
     uploads::{self, Folder, Uploads},
 };
@@ -138,7 +139,8 @@ fn artifacts(serve: &Serve) -> anyhow::Result<Artifacts> {
 pub async fn app(serve: &Serve) -> anyhow::Result<App> {
     let cluster = open_cluster(&serve.cluster).await?;
     let identify = identify(serve, &cluster)?;
-    let history = History::open(&serve.database_url, TIME_LIMIT).context("--database-url")?;
+    let most_bytes = serve.history_mib.saturating_mul(MEBIBYTE);
+    let history = History::open_within(&serve.database_url, TIME_LIMIT, Some(most_bytes)).context("--database-url")?;
     let artifacts = artifacts(serve)?;
     let (catalogue, notes) = catalogue(serve.errors_dir.as_deref())?;
     let uploads = uploads(serve, &cluster)?;
@@ -155,14 +157,18 @@ pub async fn app(serve: &Serve) -> anyhow::Result<App> {
         identify,
         history,
         artifacts,
-        background: Background::new(usize::from(serve.max_reports)),
+        background: background(serve),
         catalogue,
         metrics: Metrics::default(),
         disk,
+        callbacks: callbacks(serve)?,
+        schedules_as: serve.schedules_as.as_deref().map(schedules_as),
         limits: Limits {
             step_timeout: Duration::from_secs(serve.step_timeout),
+            record_time: RECORD_TIME,
             keep: Duration::from_hours(u64::from(serve.keep_days) * 24),
             keep_runs: serve.keep_runs,
+            keep_bytes: most_bytes / 2,
         },
         budget: Budget::new(u64::from(serve.max_steps), serve.memory_mib << 20),
         followers: Pool::new(16, 0),
@@ -171,6 +177,32 @@ pub async fn app(serve: &Serve) -> anyhow::Result<App> {
         actions_enabled: serve.enable_actions,
         notes,
     })
+}
+
+/// What sends messages, where there is a key.
+fn callbacks(serve: &Serve) -> anyhow::Result<Option<Callbacks>> {
+    let Some(file) = &serve.callbacks_key_file else { return Ok(None) };
+    let key = std::fs::read(file).with_context(|| format!("--callbacks-key-file {} cannot be read", file.display()))?;
+    let seal = Seal::new(&key)
+        .with_context(|| format!("--callbacks-key-file {} must hold {SHORTEST_KEY} bytes or more", file.display()))?;
+    let sender =
+        Sender::new(Allowed::of(&serve.callbacks_allow)).context("the system's certificates cannot be read")?;
+    Ok(Some(Callbacks::new(seal, sender)))
+}
+
+/// A user with the groups that Kubernetes gives to all who are authenticated, and to service accounts.
+fn schedules_as(user: &str) -> RunsAs {
+    let mut groups = vec!["system:authenticated".to_owned()];
+    if let Some((namespace, _)) = user.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':')) {
+        groups.push("system:serviceaccounts".to_owned());
+        groups.push(format!("system:serviceaccounts:{namespace}"));
+    }
+    RunsAs::user_of_cluster(user.to_owned(), groups)
+}
+
+fn background(serve: &Serve) -> Background {
+    let bounds = QueueBounds { runs: serve.max_queued, runs_per_caller: serve.max_queued_per_caller };
+    Background::new(usize::from(serve.max_runs), bounds)
 }
 
 fn uploads(serve: &Serve, cluster: &Cluster) -> anyhow::Result<Uploads> {

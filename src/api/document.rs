@@ -50,6 +50,9 @@ const LONGEST_INPUT: u64 = super::MAX_BODY_BYTES as u64;
         (name = "misc", description = "The guide's miscellaneous issues: what nobody looks up with one command"),
         (name = "errors", description = "Known error messages: reason and recommendation"),
         (name = "runs", description = "History of what was looked at and found"),
+        (name = "findings", description = "What was found, over time, and what somebody has decided to live with"),
+        (name = "callbacks", description = "Who is told of what"),
+        (name = "schedules", description = "Runs at set times"),
         (name = "captures", description = "Recorded clusters that callers upload, for steps to read"),
         (name = "steps", description = "The catalogue of steps"),
         (name = "operations", description = "Health, metrics, and who the caller is")

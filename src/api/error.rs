@@ -74,12 +74,18 @@ kinds! {
         "The caller lacks the Kubernetes permission that the step stands for.";
     ACTIONS_DISABLED = "actions_disabled", FORBIDDEN, "Actions are disabled", false,
         "Steps that change the cluster are off unless the service was started with `--enable-actions`.";
+    CALLBACKS_DISABLED = "callbacks_disabled", CONFLICT, "Callbacks are disabled", false,
+        "Callbacks are off unless the service was started with `--callbacks-key-file`.";
+    SCHEDULES_DISABLED = "schedules_disabled", CONFLICT, "Schedules are disabled", false,
+        "Schedules are off unless the service was started with `--schedules-as`.";
     NOT_FOUND = "not_found", NOT_FOUND, "Not found", false,
         "There is no such path, object or run, or the caller may not see it.";
     METHOD_NOT_ALLOWED = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed", false,
         "The path exists, but not with this method.";
     NOT_ACCEPTABLE = "not_acceptable", NOT_ACCEPTABLE, "Not acceptable", false,
         "The answer cannot be written in the format that was asked for.";
+    CHANGE_UNDER_WAY = "change_under_way", CONFLICT, "A change is under way", true,
+        "Another caller is changing the cluster; what would be decided now might not hold any more. Try again when it has ended.";
     CONFLICT = "conflict", CONFLICT, "Conflict", false,
         "The change was refused because of the cluster's present state.";
     CAPTURE_IS_READ_ONLY = "capture_is_read_only", CONFLICT, "A recording is read-only", false,
@@ -112,8 +118,10 @@ kinds! {
         "The file was deleted to make room, or lies with another replica.";
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable", RANGE_NOT_SATISFIABLE, "Range not satisfiable", false,
         "The range begins after the end of the file.";
+    GATE_FAILED = "gate_failed", FAILED_DEPENDENCY, "The gate does not open", false,
+        "The run found something that is as bad as the caller will not have it, or could not see all.";
     RATE_LIMITED = "rate_limited", TOO_MANY_REQUESTS, "Too many requests", true,
-        "Each caller may have one such run at a time, and a share of what may run and be read at once.";
+        "Each caller has a share of what may wait, run and be read at once; this one uses all of it.";
     PAYLOAD_TOO_LARGE = "payload_too_large", PAYLOAD_TOO_LARGE, "Payload too large", false,
         "The body is larger than this path accepts.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", false,
@@ -140,6 +148,8 @@ kinds! {
         "The cluster took too long to answer.";
 }
 
+/// A restart takes less than a minute.
+const CHANGE_RETRY_S: u64 = 10;
 /// Runs in the background take minutes.
 const BUSY_RETRY_S: u64 = 30;
 
@@ -257,13 +267,19 @@ impl From<runs::Error> for ApiError {
             runs::Error::ActionsDisabled => Self::new(ACTIONS_DISABLED, ACTIONS_DISABLED.about),
             runs::Error::NoRoom(error) => error.into(),
             error @ runs::Error::TimedOut(_) => Self::new(CLUSTER_TIMEOUT, error.to_string()),
+            error @ runs::Error::Broken => Self::new(INTERNAL, error.to_string()),
             runs::Error::Invalid(invalid) => invalid.into_vec().into(),
-            runs::Error::Busy(run) => {
-                let which = run.map(|run| format!(": /v1/runs/{run}")).unwrap_or_default();
-                let detail = format!("you have such a run already{which}; wait for its end, or cancel it");
-                Self::new(RATE_LIMITED, detail).retry_after(BUSY_RETRY_S)
+            error @ runs::Error::Full { of_caller } => {
+                let kind = if of_caller { RATE_LIMITED } else { OVERLOADED };
+                Self::new(kind, error.to_string()).retry_after(BUSY_RETRY_S)
             }
-            error @ runs::Error::Full => Self::new(OVERLOADED, error.to_string()).retry_after(BUSY_RETRY_S),
+            error @ runs::Error::ChangeUnderWay => {
+                Self::new(CHANGE_UNDER_WAY, error.to_string()).retry_after(CHANGE_RETRY_S)
+            }
+            error @ runs::Error::Stopping => Self::new(OVERLOADED, error.to_string()),
+            error @ runs::Error::Canceled => Self::new(CONFLICT, error.to_string()),
+            error @ runs::Error::Folder(_) => Self::new(INTERNAL, cluster::chain(&error)),
+            runs::Error::Upload(error) => error.into(),
             runs::Error::KeyReused => Self::new(IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_KEY_REUSED.about),
             runs::Error::History(error) => error.into(),
             error @ runs::Error::Capture(_) => Self::new(INTERNAL, cluster::chain(&error)),

@@ -11,7 +11,7 @@ use axum::{
     http::request::Parts,
 };
 use bytes::Bytes;
-use http::header;
+use http::{HeaderValue, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -167,6 +167,10 @@ pub(super) struct StepQuery {
     /// Id of an uploaded capture, as it was given.
     pub(super) capture: Option<String>,
     pub(super) format: Format,
+    /// Seconds that the caller would like to wait: `Prefer: wait=N`
+    /// ([RFC 7240](https://www.rfc-editor.org/rfc/rfc7240#section-4.3)).
+    pub(super) prefer_wait: Option<u64>,
+    pub(super) idempotency_key: Option<HeaderValue>,
     /// How much of the answer is wanted.
     pub(super) view: View,
     /// All of the query, as it came.
@@ -267,11 +271,15 @@ impl<S: Send + Sync> FromRequestParts<S> for StepQuery {
                 },
             }
         }
+        let preferences = parts.headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+        let mut preferences = preferences.flat_map(|value| value.split([',', ';']));
+        let prefer_wait = preferences.find_map(|one| one.trim().strip_prefix("wait=")?.trim_matches('"').parse().ok());
+        let idempotency_key = parts.headers.get("idempotency-key").cloned();
         let format = match format {
             Some(format) => format,
             None => accept::format(&parts.headers)?,
         };
-        Ok(Self { pairs, capture, format, view, asked: query.to_owned() })
+        Ok(Self { pairs, capture, format, view, prefer_wait, idempotency_key, asked: query.to_owned() })
     }
 }
 

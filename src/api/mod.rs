@@ -4,15 +4,19 @@ mod accept;
 mod artifacts;
 mod body;
 mod bug_report;
+mod callbacks;
 mod captures;
 mod codes;
+mod diff;
 mod docs;
 mod document;
 mod entrance;
 mod error;
 mod errors;
 mod extract;
+mod findings;
 mod follow;
+mod gate;
 mod install;
 mod istioctl;
 mod kubectl;
@@ -20,13 +24,16 @@ mod layers;
 mod mesh;
 mod methods;
 mod misc;
+mod new_runs;
 mod operations;
 mod proxies;
 mod range;
 mod results;
 mod runs;
+mod schedules;
 mod serve;
 mod steps;
+mod watch_runs;
 
 use std::{sync::Arc, time::Duration};
 
@@ -52,8 +59,8 @@ pub use serve::{Bounds, Peer, Tls, TlsError, serve, serve_within};
 use crate::{
     app::App,
     auth,
-    cluster::aside,
-    runs::{Place, Wanted, execute, render},
+    cluster::{aside, budget::Claim},
+    runs::{Answered, Place, Wanted, execute, render},
     steps::{AnyStep, Inputs, Prepared},
 };
 
@@ -76,6 +83,13 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(errors::lookup_errors))
         .routes(routes!(runs::list_runs))
         .routes(routes!(runs::find_run, runs::delete_run))
+        .merge(new_runs::routes())
+        .merge(watch_runs::routes())
+        .merge(gate::routes())
+        .routes(routes!(diff::diff_runs))
+        .merge(findings::routes())
+        .merge(callbacks::routes())
+        .merge(schedules::routes())
         .merge(captures::routes())
         .routes(routes!(results::run_result))
         .routes(routes!(results::cancel_run))
@@ -156,7 +170,12 @@ impl AppState {
         mut query: extract::StepQuery,
     ) -> error::ApiResult<Response> {
         let (wanted, capture) = (query.wanted(), query.capture.take());
+        let wait = results::wait(&mut query)?;
         let prepared = step.prepare(query.inputs())?;
+        if wait.is_some() {
+            let ready = self.one(prepared.as_ref(), capture.as_deref())?;
+            return self.answer_in_background(ready, caller, None, wait, wanted).await;
+        }
         let place = self.place(caller, capture.as_deref()).await?;
         self.answer_prepared(prepared.as_ref(), &place, wanted).await
     }
@@ -167,11 +186,14 @@ impl AppState {
         step: &'static dyn AnyStep,
         caller: &Arc<auth::Caller>,
         body: serde_json::Value,
-        query: extract::StepQuery,
+        mut query: extract::StepQuery,
     ) -> error::ApiResult<Response> {
+        let key = query.idempotency_key.take();
         let wanted = query.of_action()?;
         let prepared = step.prepare(Inputs::Json(body))?;
-        self.answer_prepared(prepared.as_ref(), &Place::own(&self.0, caller), wanted).await
+        // Recorded before it is begun, and carried out to its end even if the caller goes away.
+        let ready = self.one(prepared.as_ref(), None)?;
+        self.answer_in_background(ready, caller, key, None, wanted).await
     }
 
     /// Carries out a step in its place, and answers in the format asked for.
@@ -184,11 +206,22 @@ impl AppState {
         let format = wanted.format;
         // A step's future is large, and would make that of every handler so.
         let answered = Box::pin(execute(&self.0, place, prepared, format)).await?;
+        self.rendered(answered, prepared.about().title, wanted, place.take_claim())
+    }
+
+    /// An answer in the form asked for. What it takes of the room of all is held until it is sent.
+    fn rendered(
+        &self,
+        answered: Answered,
+        title: &str,
+        wanted: Wanted,
+        claim: Option<Claim>,
+    ) -> error::ApiResult<Response> {
+        let format = wanted.format;
         let run = answered.answer.run.clone();
-        let text = aside(|| render(&answered, prepared.about().title, self.public_url.as_deref(), wanted))?;
+        let text = aside(|| render(&answered, title, self.public_url.as_deref(), wanted))?;
         // Freed, and not kept until the last byte is sent.
         drop(answered);
-        let claim = place.take_claim();
         if let Some(claim) = &claim {
             claim.settle(text.len() as u64);
         }

@@ -20,14 +20,17 @@ use super::{
     runs::visible,
 };
 use crate::{
+    cluster,
     history::{Run, RunHeader, capture_of},
-    report::{Completeness, Data, Progress, State},
-    runs::{Answer, Answered, RunLinks, RunSummary, Wanted, render},
+    report::{Completeness, Data, Format, Progress, State},
+    runs::{self, Answer, Answered, RunLinks, RunSummary, Wanted, render, several::StepOfRun},
     steps::{self, Invalid},
 };
 
 /// Longest that a request waits for a run.
-const LONGEST_WAIT_S: u64 = 50;
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(50);
+/// At a run that another process carries out.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// Seconds after which it is worth to ask again.
 const POLL_S: u64 = 3;
 /// How long a cancelled run may take to end before that is answered without it.
@@ -49,6 +52,9 @@ pub(super) struct Moving {
     done: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     progress: Option<Progress>,
+    /// What came of the steps so far, where the run has several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<StepOfRun>,
     links: StatusLinks,
 }
 
@@ -58,6 +64,11 @@ pub(super) struct StatusLinks {
     itself: String,
     /// Answers 202 until the run has ended.
     result: String,
+    /// As it happens, as server-sent events.
+    events: String,
+    report: String,
+    /// 200 or 424.
+    gate: String,
     artifacts: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     cancel: Option<String>,
@@ -69,17 +80,22 @@ impl Moving {
         let progress = match state.background.find(run.id).filter(|_| !done) {
             Some(running) => Some(running.progress()),
             // Carried out by another replica.
-            None if !done => state.history.progress(state.cluster.id(), run.id).await?,
+            None if !done => state.history.progress(run.id).await?,
             None => None,
         };
         let itself = format!("/v1/runs/{}", run.id);
         let links = StatusLinks {
+            events: format!("{itself}/events"),
+            report: format!("{itself}/report"),
+            gate: format!("{itself}/gate"),
             result: format!("{itself}/result"),
             artifacts: format!("{itself}/artifacts"),
             cancel: (!done).then(|| format!("{itself}/cancel")),
             itself,
         };
-        Ok(Self { done, progress, links })
+        let parts = if done { Vec::new() } else { state.history.parts_in_short(run.id).await? };
+        let steps = parts.iter().filter_map(|part| serde_json::from_str(&part.about).ok()).collect();
+        Ok(Self { done, progress, steps, links })
     }
 }
 
@@ -88,8 +104,17 @@ pub(super) fn is_done(run: &RunHeader) -> bool {
 }
 
 /// A run that has not ended: where to look, and how far it is.
-pub(super) async fn status(state: &AppState, header: RunHeader, code: StatusCode) -> ApiResult<Response> {
-    let moving = Moving::of(state, &header).await?;
+pub(super) async fn status(
+    state: &AppState,
+    header: RunHeader,
+    code: StatusCode,
+    format: Format,
+) -> ApiResult<Response> {
+    let mut moving = Moving::of(state, &header).await?;
+    if format != Format::Json {
+        // Clients that follow it may say nothing of the form any more.
+        moving.links.result = format!("{}?format={}", moving.links.result, format.name());
+    }
     let links = [("location", &moving.links.result), ("operation-location", &moving.links.itself)];
     let links = links.map(|(name, link)| {
         let link = HeaderValue::from_str(link).expect("an id and plain words");
@@ -104,30 +129,50 @@ pub(super) async fn status(state: &AppState, header: RunHeader, code: StatusCode
     Ok(response)
 }
 
-/// How long the caller waits for the end: `wait=N` in the query, or `Prefer: wait=N`
-/// ([RFC 7240](https://www.rfc-editor.org/rfc/rfc7240#section-4.3)).
-pub(super) fn wait(query: &mut StepQuery, headers: &HeaderMap) -> ApiResult<Duration> {
+/// How long a caller waits for the end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wait {
+    pub(super) time: Duration,
+    /// The seconds of `Prefer: wait=N`, where the wait comes from there.
+    pub(super) preferred: Option<u64>,
+}
+
+impl Wait {
+    /// Says that the preference was heard.
+    pub(super) fn note(self, headers: &mut HeaderMap) {
+        if let Some(seconds) = self.preferred {
+            let applied = HeaderValue::from_str(&format!("wait={seconds}")).expect("a number");
+            headers.insert(HeaderName::from_static("preference-applied"), applied);
+        }
+    }
+}
+
+/// `wait=N` in the query, or `Prefer: wait=N`; nothing where the caller says nothing of it.
+pub(super) fn wait(query: &mut StepQuery) -> ApiResult<Option<Wait>> {
+    let time = |seconds: u64| Duration::from_secs(seconds).min(LONGEST_WAIT);
     let at = query.pairs.iter().position(|(name, _)| name == "wait");
-    let given = at.map(|at| query.pairs.remove(at).1);
-    let wrong = || ApiError::from(vec![Invalid::new("wait", "type", "must be a whole number of seconds")]);
-    if let Some(text) = given {
-        return text.parse().map(wait_of).map_err(|_| wrong());
+    if let Some(at) = at {
+        let text = query.pairs.remove(at).1;
+        let wrong = || ApiError::from(vec![Invalid::new("wait", "type", "must be a whole number of seconds")]);
+        return Ok(Some(Wait { time: time(text.parse().map_err(|_| wrong())?), preferred: None }));
     }
-    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
-    let mut preferences = preferences.flat_map(|value| value.split([',', ';']));
-    let preferred = preferences.find_map(|one| one.trim().strip_prefix("wait=")?.trim_matches('"').parse().ok());
-    Ok(wait_of(preferred.unwrap_or_default()))
+    Ok(query.prefer_wait.map(|seconds| Wait { time: time(seconds), preferred: Some(time(seconds).as_secs()) }))
 }
 
-fn wait_of(seconds: u64) -> Duration {
-    Duration::from_secs(seconds.min(LONGEST_WAIT_S))
-}
-
-/// Waits for the end of a run of this process. Of another one's, the caller has to ask again.
+/// Waits for the end of a run, whichever process carries it out.
 pub(super) async fn wait_for_end(state: &AppState, run: Uuid, wait: Duration) {
-    if let Some(running) = state.background.find(run) {
-        let _ = tokio::time::timeout(wait, running.done()).await;
-    }
+    let ended = async {
+        loop {
+            if let Some(running) = state.background.find(run) {
+                running.done().await;
+            }
+            if !matches!(state.history.state(run).await, Ok(Some(State::Queued | State::Running))) {
+                return;
+            }
+            state.background.news_or(LOOK_AGAIN).await;
+        }
+    };
+    let _ = tokio::time::timeout(wait, ended).await;
 }
 
 /// Result of a run
@@ -140,28 +185,32 @@ pub(super) async fn wait_for_end(state: &AppState, run: Uuid, wait: Duration) {
 pub(super) async fn run_result(
     state: AppState,
     Caller(caller): Caller,
-    headers: HeaderMap,
     mut query: StepQuery,
     PathOf(id): PathOf<String>,
 ) -> ApiResult<Response> {
-    let wait = wait(&mut query, &headers)?;
+    let wait = wait(&mut query)?;
     let format = query.only_format()?;
     let mut run = visible(&state, &caller, &id).await?;
-    if !is_done(&run.header) && !wait.is_zero() {
-        wait_for_end(&state, run.header.id, wait).await;
+    if let Some(wait) = wait.filter(|wait| !is_done(&run.header) && !wait.time.is_zero()) {
+        wait_for_end(&state, run.header.id, wait.time).await;
         run = visible(&state, &caller, &id).await?;
     }
-    if !is_done(&run.header) {
-        return status(&state, run.header, StatusCode::ACCEPTED).await;
+    let mut response = if is_done(&run.header) {
+        ended(&state, run, format)?
+    } else {
+        status(&state, run.header, StatusCode::ACCEPTED, format.format).await?
+    };
+    if let Some(wait) = wait {
+        wait.note(response.headers_mut());
     }
-    ended(&state, run, format)
+    Ok(response)
 }
 
 /// A run that has ended, in the form asked for.
 pub(super) fn ended(state: &AppState, run: Run, wanted: Wanted) -> ApiResult<Response> {
     let answered = answered(run)?;
     let step = &answered.answer.run.step;
-    let title = steps::find(step).map_or(step.as_str(), |step| step.about().title).to_owned();
+    let title = runs::title(step).to_owned();
     let base = state.public_url.as_deref();
     let mut response = cluster::aside(|| render(&answered, &title, base, wanted))?.into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(wanted.format.content_type()));
@@ -169,7 +218,7 @@ pub(super) fn ended(state: &AppState, run: Run, wanted: Wanted) -> ApiResult<Res
 }
 
 /// The answer as it was recorded; of a run that has none, why.
-fn answered(run: Run) -> ApiResult<Answered> {
+pub(super) fn answered(run: Run) -> ApiResult<Answered> {
     let Run { header, answer } = run;
     if let Some(text) = answer {
         let answer = serde_json::from_str(&text);
@@ -205,8 +254,8 @@ fn answered(run: Run) -> ApiResult<Answered> {
 
 /// Cancel a run
 ///
-/// Ends a run that is under way. What it has collected is thrown away. Answers 202 when the run is carried out by another
-/// replica, which ends it some seconds later.
+/// Ends a run that is under way or waits. What the steps of a run of several have given is kept. Answers 202 when the run is
+/// carried out by another replica, which ends it some seconds later. What changes the cluster is not left in the middle.
 #[utoipa::path(post, path = "/v1/runs/{id}/cancel", tag = "runs", params(("id" = Uuid, Path)),
     responses((status = 200, body = RunStatus), (status = 202, body = RunStatus), ApiError))]
 pub(super) async fn cancel_run(
@@ -221,17 +270,24 @@ pub(super) async fn cancel_run(
         let detail = "the run has ended already: there is nothing to cancel";
         return Err(ApiError::new(error::RUN_NOT_CANCELABLE, detail));
     }
-    tracing::info!(run.id = %id, user = %caller.user, "{} cancels run {id}", caller.user);
-    match state.background.find(id) {
-        Some(running) => {
-            running.cancel();
-            let _ = tokio::time::timeout(END, running.done()).await;
-        }
-        None => {
-            state.history.ask_to_cancel(state.cluster.id(), id).await?;
-        }
+    if steps::find(&run.header.step).is_some_and(|step| step.about().mutating) {
+        let detail = "the run changes the cluster, and is not left in the middle";
+        return Err(ApiError::new(error::RUN_NOT_CANCELABLE, detail));
     }
+    tracing::info!(run.id = %id, user = %caller.user, "{} cancels run {id}", caller.user);
+    runs::cancel(&state.0, id, END).await?;
     let run = state.history.run(state.cluster.id(), id).await?.ok_or_else(ApiError::no_such_run)?;
     let code = if is_done(&run.header) { StatusCode::OK } else { StatusCode::ACCEPTED };
-    status(&state, run.header, code).await
+    status(&state, run.header, code, Format::Json).await
+}
+
+/// The word for a state in a sentence.
+pub(super) fn word_of(state: State) -> &'static str {
+    match state {
+        State::Queued => "waits",
+        State::Running => "is under way",
+        State::Succeeded => "succeeded",
+        State::Failed => "failed",
+        State::Canceled => "was canceled",
+    }
 }

@@ -22,7 +22,7 @@ use crate::{
     auth,
     history::{Cursor, RunFilter, RunHeader, capture_of, cluster_of_capture},
     report::{State, Verdict},
-    steps::Invalid,
+    steps::{self, Invalid},
 };
 
 /// Runs on a page, unless the caller says otherwise.
@@ -55,6 +55,9 @@ pub(super) struct RunsQuery {
     /// Runs with a finding of this code.
     #[param(max_items = 100)]
     code: Vec<String>,
+    /// Runs with this label, as `name=value`; with all of them where it is repeated.
+    #[param(max_items = 20)]
+    label: Vec<String>,
     /// Started then or later (RFC 3339).
     #[param(value_type = Option<String>, format = DateTime)]
     since: Option<jiff::Timestamp>,
@@ -129,7 +132,14 @@ pub(super) async fn list_runs(state: AppState, Caller(caller): Caller, query: St
         Some(id) => cluster_of_capture(state.cluster.id(), captures::parsed(id)?),
         None => state.cluster.id().to_owned(),
     };
+    let mut labels = Vec::new();
+    for (index, label) in query.label.iter().enumerate() {
+        let wrong = || Invalid::new(&format!("label/{index}"), "pattern", "must be of the form name=value");
+        let (name, value) = label.split_once('=').ok_or_else(|| vec![wrong()])?;
+        labels.push((name.to_owned(), value.to_owned()));
+    }
     let filter = RunFilter {
+        labels,
         step: query.step,
         state: query.state,
         verdict: query.verdict,
@@ -215,6 +225,11 @@ pub(super) async fn delete_run(
     if !is_done(&run.header) {
         return Err(ApiError::new(error::RUN_NOT_FINISHED, error::RUN_NOT_FINISHED.about));
     }
+    if steps::find(&run.header.step).is_some_and(|step| step.about().mutating) {
+        let until = run.header.expires_at.map(|at| format!(" until {at:.0}")).unwrap_or_default();
+        let detail = format!("the run changed the cluster: it is kept as evidence{until}");
+        return Err(ApiError::new(error::FORBIDDEN, detail));
+    }
     state.history.delete(&run.header.cluster, run.header.id).await?;
     if let Err(error) = state.artifacts.remove(run.header.id) {
         // The next look through the files will find that they belong to no run.
@@ -236,7 +251,11 @@ pub(super) async fn visible(
 
 /// Whether the caller may do all that the run did. One that read nothing, such as one that was refused at once, belongs to
 /// whoever asked for it, and so does one that read a capture, where there are no permissions.
-async fn may_see(state: &AppState, caller: &std::sync::Arc<auth::Caller>, run: &RunHeader) -> ApiResult<bool> {
+pub(super) async fn may_see(
+    state: &AppState,
+    caller: &std::sync::Arc<auth::Caller>,
+    run: &RunHeader,
+) -> ApiResult<bool> {
     if run.access.is_empty() || capture_of(&run.cluster).is_some() {
         return Ok(caller.rights == auth::Rights::All || caller.user == run.requested_by);
     }

@@ -1,21 +1,28 @@
 //! The two databases behind one type: their settings, and the limits that hold for every call.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
 use super::prepare::Preparing;
+use super::writer::Queue;
 use super::{Error, Result};
 
 /// How long a call may take, unless another limit is set.
 pub const TIME_LIMIT: Duration = Duration::from_secs(3);
+
+const IN_MEMORY: &str = "in memory";
+const PAGE_BYTES: u32 = 4096;
 
 /// A database is shared by the replicas of the service, and takes a hundred connections by default.
 const CONNECTIONS: u32 = 8;
@@ -26,11 +33,16 @@ pub struct History {
     pub(super) db: Db,
     /// Host or file, for messages.
     pub(super) database: Arc<str>,
-    time_limit: Duration,
+    pub(super) time_limit: Duration,
     /// `SQLite` has one writer at a time. Those who wait for their turn here are served in order; by its own busy
     /// timeout the unlucky one of many would wait forever.
-    writers: Arc<Semaphore>,
+    pub(super) writers: Arc<Semaphore>,
     pub(super) preparing: Arc<Mutex<Option<Preparing>>>,
+    pub(super) writer: Arc<OnceLock<Queue>>,
+    /// Of SQLite, to notice that somebody has removed it.
+    pub(super) file: Option<Arc<Path>>,
+    /// Why nothing could be written the last time, where it was the disk.
+    pub(super) unwritable: Arc<Mutex<Option<Error>>>,
 }
 
 #[derive(Clone)]
@@ -54,10 +66,15 @@ impl History {
     /// The history at `sqlite://FILE`, `sqlite::memory:` or `postgres://…`. Checks the URL and does not connect: that
     /// happens at the first call, each of which takes at most `time_limit`. To be called inside the runtime.
     pub fn open(url: &str, time_limit: Duration) -> Result<Self> {
+        Self::open_within(url, time_limit, None)
+    }
+
+    /// The same; a file of SQLite never becomes larger than so many bytes.
+    pub fn open_within(url: &str, time_limit: Duration, most_bytes: Option<u64>) -> Result<Self> {
         // So that a connection that cannot be had is told from an answer that takes too long.
         let patience = time_limit.mul_f32(0.9);
         let (db, database) = match url.split_once(':') {
-            Some(("sqlite", _)) => sqlite(url, patience)?,
+            Some(("sqlite", _)) => sqlite(url, patience, most_bytes)?,
             Some(("postgres" | "postgresql", _)) => postgres(url, patience)?,
             _ => return Err(Error::Url { reason: "it must begin with sqlite:// or postgres://" }),
         };
@@ -65,18 +82,54 @@ impl History {
             Db::Sqlite(_) => 1,
             Db::Postgres(_) => Semaphore::MAX_PERMITS,
         };
+        let file = match &db {
+            Db::Sqlite(pool) => Some(Arc::from(pool.connect_options().get_filename())),
+            Db::Postgres(_) => None,
+        };
         Ok(Self {
+            file,
+            unwritable: Arc::default(),
             db,
             database: database.into(),
             time_limit,
             writers: Arc::new(Semaphore::new(writers)),
             preparing: Arc::default(),
+            writer: Arc::default(),
         })
     }
 
-    /// Whether the database answers and its tables are those of this version.
+    /// Whether the database answers, its tables are those of this version, and there is room to write.
     pub async fn ready(&self) -> Result<()> {
-        self.limited(async { on!(&self.db, pool => sqlx::query("select 1").execute(pool).await.map(|_| ())) }).await
+        self.limited(async { on!(&self.db, pool => sqlx::query("select 1").execute(pool).await.map(|_| ())) }).await?;
+        if self.file.as_ref().is_some_and(|file| !self.is_in_memory() && !file.exists()) {
+            return Err(Error::Removed { database: self.database.clone() });
+        }
+        if !matches!(self.db, Db::Sqlite(_)) || self.last_unwritable().is_none() {
+            return Ok(());
+        }
+        // Nobody writes while the service says that it is not ready: so try.
+        const PROBE: &str = "pragma user_version = 0";
+        let probed = self
+            .changing(async {
+                on!(&self.db, pool => sqlx::query(PROBE).execute(pool).await.map(|done| done.rows_affected()))
+            })
+            .await;
+        self.note_written(probed.as_ref().err());
+        probed.map(|_| ())
+    }
+
+    fn is_in_memory(&self) -> bool {
+        &*self.database == IN_MEMORY
+    }
+
+    fn last_unwritable(&self) -> Option<Error> {
+        self.unwritable.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Remembers whether the disk takes what is written.
+    pub(super) fn note_written(&self, error: Option<&Error>) {
+        let unwritable = error.filter(|error| matches!(error, Error::Unwritable { .. })).cloned();
+        *self.unwritable.lock().unwrap_or_else(PoisonError::into_inner) = unwritable;
     }
 
     /// Whether other processes may carry out runs of the same database. A file is one service's own.
@@ -84,8 +137,9 @@ impl History {
         matches!(self.db, Db::Postgres(_))
     }
 
-    /// Closes all connections. `SQLite` then folds its log into the file.
+    /// Writes what was handed over, and closes all connections. `SQLite` then folds its log into the file.
     pub async fn close(&self) {
+        self.flush().await;
         on!(&self.db, pool => pool.close().await);
     }
 
@@ -124,7 +178,7 @@ impl fmt::Debug for History {
     }
 }
 
-fn sqlite(url: &str, patience: Duration) -> Result<(Db, String)> {
+fn sqlite(url: &str, patience: Duration, most_bytes: Option<u64>) -> Result<(Db, String)> {
     let file = url.trim_start_matches("sqlite://").trim_start_matches("sqlite:");
     let (file, parameters) = file.split_once('?').unwrap_or((file, "mode=rwc"));
     if file.is_empty() {
@@ -141,12 +195,19 @@ fn sqlite(url: &str, patience: Duration) -> Result<(Db, String)> {
         .busy_timeout(patience)
         .journal_mode(SqliteJournalMode::Wal)
         // Enough with WAL: a power failure may lose the last runs, but never damages the file.
-        .synchronous(SqliteSynchronous::Normal);
+        .synchronous(SqliteSynchronous::Normal)
+        // What was deleted goes back to the disk a little at a time. Files of earlier versions only use it again.
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
+        .page_size(PAGE_BYTES);
+    let options = match most_bytes {
+        Some(bytes) => options.pragma("max_page_count", (bytes / u64::from(PAGE_BYTES)).max(1).to_string()),
+        None => options,
+    };
     let pool = SqlitePoolOptions::new().acquire_timeout(patience).test_before_acquire(false);
     if file == ":memory:" {
         // The data lives as long as its one connection.
         let pool = pool.max_connections(1).idle_timeout(None).max_lifetime(None);
-        return Ok((Db::Sqlite(pool.connect_lazy_with(options)), "in memory".to_owned()));
+        return Ok((Db::Sqlite(pool.connect_lazy_with(options)), IN_MEMORY.to_owned()));
     }
     let name = format!("file {:?}", options.get_filename().display().to_string());
     let pool = pool

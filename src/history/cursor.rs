@@ -46,6 +46,33 @@ fn read(text: &str) -> Option<Cursor> {
     Some(Cursor { started_at: started_at.parse().ok()?, run: run.parse().ok()? })
 }
 
+/// A place in a list of something else, by its time and its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub at: i64,
+    pub id: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(format!("{}.{}", self.at, self.id)))
+    }
+}
+
+impl FromStr for Place {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let read = || {
+            let bytes = URL_SAFE_NO_PAD.decode(text.get(..text.len().min(256))?).ok()?;
+            let (at, id) = std::str::from_utf8(&bytes).ok()?.split_once('.')?;
+            Some(Self { at: at.parse().ok()?, id: id.to_owned() })
+        };
+        let place: Self = read().ok_or(Error::Cursor)?;
+        if place.to_string() == text { Ok(place) } else { Err(Error::Cursor) }
+    }
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {

@@ -34,6 +34,12 @@ pub enum Error {
     /// A record is not what this version writes.
     #[error("run {run} is recorded with a {field} that cannot be read")]
     Damaged { run: String, field: &'static str, source: Arc<dyn std::error::Error + Send + Sync> },
+    /// Somebody has removed the file under the service: what is written now is gone with it.
+    #[error("database {database} was removed: restart the service")]
+    Removed { database: Arc<str> },
+    /// The service is stopping.
+    #[error("the history is closed")]
+    Closed,
     /// The caller's cursor is not one that a list gave out.
     #[error("the cursor is not one of this list")]
     Cursor,
@@ -49,6 +55,21 @@ impl Error {
     /// Whether the same call may succeed later without anybody's doing.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::TimedOut { .. })
+    }
+
+    /// Whether another row has what there may be once.
+    pub(super) fn is_taken(&self) -> bool {
+        let unique = |source: &sqlx::Error| {
+            source.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+        };
+        matches!(self, Self::Failed { source, .. } if unique(source))
+    }
+
+    pub(super) fn damaged<E>(run: &str, field: &'static str, source: E) -> Self
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        Self::Damaged { run: run.to_owned(), field, source: Arc::new(source) }
     }
 
     pub(super) fn unreachable(database: &Arc<str>, source: sqlx::Error) -> Self {
@@ -156,6 +177,7 @@ mod tests {
             summary: String::new(),
             error: None,
             namespaces: Vec::new(),
+            labels: std::collections::BTreeMap::new(),
             expires_at: None,
         };
         Run { header, answer: Some(answer) }

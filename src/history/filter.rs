@@ -22,6 +22,8 @@ pub struct RunFilter {
     pub requested_by: Option<String>,
     /// Runs with a finding of one of these codes.
     pub code: Vec<String>,
+    /// Runs with all of these labels.
+    pub labels: Vec<(String, String)>,
     /// Started then or later.
     pub since: Option<Timestamp>,
     /// Started before.
@@ -35,6 +37,7 @@ pub(super) struct Statement {
     pub(super) values: Vec<Value>,
 }
 
+#[derive(Clone)]
 pub(super) enum Value {
     Text(String),
     Number(i64),
@@ -80,8 +83,17 @@ impl Statement {
         self.bind(Value::Text(storable(text)))
     }
 
+    /// About what it takes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let value = |value: &Value| match value {
+            Value::Text(text) => text.len(),
+            Value::Number(_) | Value::NoText => 8,
+        };
+        self.sql.len() + self.values.iter().map(value).sum::<usize>()
+    }
+
     /// `before ($1, $2, …) after`, or nothing for no values.
-    fn any_of(&mut self, before: &'static str, texts: impl Iterator<Item = String>, after: &'static str) {
+    pub(super) fn any_of(&mut self, before: &'static str, texts: impl Iterator<Item = String>, after: &'static str) {
         let mut open = before;
         for text in texts.collect::<BTreeSet<_>>() {
             self.push(open).bind_text(&text);
@@ -102,7 +114,12 @@ impl RunFilter {
         after: Option<Cursor>,
         limit: u32,
     ) -> Result<Statement> {
-        let values = self.step.len() + self.state.len() + self.verdict.len() + self.namespace.len() + self.code.len();
+        let values = self.step.len()
+            + self.state.len()
+            + self.verdict.len()
+            + self.namespace.len()
+            + self.code.len()
+            + 2 * self.labels.len();
         if values > MOST_VALUES {
             return Err(Error::FilterTooLarge { most: MOST_VALUES });
         }
@@ -121,6 +138,10 @@ impl RunFilter {
             self.code.iter().cloned(),
             "))",
         );
+        for (name, value) in &self.labels {
+            statement.push(" and exists (select 1 from run_label as l where l.run_id = run.run_id and l.name = ");
+            statement.bind_text(name).push(" and l.value = ").bind_text(value).push(")");
+        }
         if let Some(user) = &self.requested_by {
             statement.push(" and requested_by = ").bind_text(user);
         }

@@ -5,24 +5,44 @@
 //! finds back to it by itself. Who may read which run is decided by the caller, who gets with each run the Kubernetes
 //! permissions it used.
 
-mod background;
+mod artifacts;
+mod callbacks;
 mod captured;
 mod connect;
 mod cursor;
 mod error;
 mod filter;
+mod findings;
+mod lifecycle;
+mod packed;
+mod parts;
 mod prepare;
+mod queue;
+mod record;
 mod retention;
 mod rows;
 mod runs;
+mod schedules;
+mod suppressions;
+mod writer;
 
-pub use background::{Artifact, Begun, RequestKey};
+pub use artifacts::Artifact;
+pub use callbacks::{Callback, Delivery, Subscription, Tried};
 pub use captured::{capture_of, cluster_of_capture};
 pub use connect::{History, TIME_LIMIT};
-pub use cursor::Cursor;
+pub use cursor::{Cursor, Place};
 pub use error::{Error, Result};
 pub use filter::RunFilter;
+pub use findings::{FindingChange, FindingFilter, KnownFinding};
+pub use lifecycle::{Change, Check, FindingState, Sighting};
+pub use parts::{RunEvent, StoredPart};
+pub use queue::{Claimed, Enqueued, QueueBounds, Queued, RequestKey, Wakes, Weight};
+pub use record::Recorded;
 pub use retention::Retention;
+pub use schedules::Schedule;
+pub use suppressions::{MOST_SUPPRESSIONS, Suppression};
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -79,6 +99,9 @@ pub struct RunHeader {
     pub error: Option<String>,
     /// The namespaces that were looked at.
     pub namespaces: Vec<String>,
+    /// What the caller has put on it, to find it again.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// When the run is deleted at the latest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,

@@ -42,22 +42,6 @@ impl History {
                 )
             }
         };
-        let surplus = match self.db {
-            Db::Sqlite(_) => {
-                concat!(
-                    "delete from run where run_id in (select run_id from run where ",
-                    of_service!(),
-                    " and (started_at, run_id) <= ($2, $3) and state not in ($4, $5) limit $6)"
-                )
-            }
-            Db::Postgres(_) => {
-                concat!(
-                    "delete from run where run_id in (select run_id from run where ",
-                    of_service!(),
-                    " and (started_at, run_id) <= ($2, $3) and state not in ($4, $5) limit $6 for update skip locked)"
-                )
-            }
-        };
         let cluster = storable(cluster);
         let mut deleted = 0;
         loop {
@@ -76,14 +60,61 @@ impl History {
                 break;
             }
         }
-        let Some((started_at, run)) = self.first_beyond(&cluster, retention.keep_at_most).await? else {
-            return Ok(deleted);
+        let beyond = self.first_beyond(&cluster, retention.keep_at_most).await?;
+        Ok(deleted + self.delete_from(&cluster, beyond).await?)
+    }
+
+    /// Deletes the oldest runs of a cluster until the answers of the rest have no more than so many bytes together, as they
+    /// are kept, and gives some of what was freed back to the disk. Says how many runs went.
+    pub async fn retain_bytes(&self, cluster: &str, most_bytes: u64) -> Result<u64> {
+        const SQL: &str = concat!(
+            "select started_at, run_id from (select run.started_at, run.run_id, \
+             sum(a.bytes) over (order by run.started_at desc, run.run_id desc) as together \
+             from run join run_answer as a on a.run_id = run.run_id where ",
+            of_service!(),
+            ") as r where together > $2 order by started_at desc, run_id desc limit 1"
+        );
+        let cluster = storable(cluster);
+        let most = i64::try_from(most_bytes).unwrap_or(i64::MAX);
+        let beyond = self
+            .limited(async {
+                on!(&self.db, pool => sqlx::query_as(SQL).bind(&cluster).bind(most).fetch_optional(pool).await)
+            })
+            .await?;
+        let deleted = self.delete_from(&cluster, beyond).await?;
+        if let Db::Sqlite(pool) = &self.db {
+            const GIVE_BACK: &str = "pragma incremental_vacuum(1000)";
+            self.changing(async { sqlx::query(GIVE_BACK).execute(pool).await.map(|done| done.rows_affected()) })
+                .await?;
+        }
+        Ok(deleted)
+    }
+
+    /// Deletes the finished runs from this one on, the newest first.
+    async fn delete_from(&self, cluster: &str, beyond: Option<(i64, String)>) -> Result<u64> {
+        let Some((started_at, run)) = beyond else { return Ok(0) };
+        let surplus = match self.db {
+            Db::Sqlite(_) => {
+                concat!(
+                    "delete from run where run_id in (select run_id from run where ",
+                    of_service!(),
+                    " and (started_at, run_id) <= ($2, $3) and state not in ($4, $5) limit $6)"
+                )
+            }
+            Db::Postgres(_) => {
+                concat!(
+                    "delete from run where run_id in (select run_id from run where ",
+                    of_service!(),
+                    " and (started_at, run_id) <= ($2, $3) and state not in ($4, $5) limit $6 for update skip locked)"
+                )
+            }
         };
+        let mut deleted = 0;
         loop {
             let batch = self
                 .changing(async {
                     on!(&self.db, pool => sqlx::query(surplus)
-                        .bind(&cluster)
+                        .bind(cluster)
                         .bind(started_at)
                         .bind(&run)
                         .bind(word(&State::Queued))
@@ -99,37 +130,22 @@ impl History {
         }
     }
 
-    /// Ends as failed, for the given reason, the unfinished runs of a cluster that nobody holds any more: those whose
-    /// lease ended before this time, or that have none and started before it. Says how many there were.
+    /// Ends as failed, for the given reason, the unfinished runs of a cluster that are in no queue and began before this
+    /// time. Says how many there were.
     pub async fn fail_abandoned(&self, cluster: &str, before: Timestamp, reason: &str) -> Result<u64> {
         const SQL: &str = "update run set state = $1, error = $2 where cluster = $3 and state in ($4, $5) and \
-             coalesce((select held_until from run_lease as l where l.run_id = run.run_id), started_at) < $6";
-        const RELEASE: &str = "delete from run_lease where cluster = $1 and held_until < $2 and \
-             run_id in (select run_id from run where state not in ($3, $4))";
-        let failed = self
-            .changing(async {
-                on!(&self.db, pool => sqlx::query(SQL)
-                    .bind(word(&State::Failed))
-                    .bind(storable(reason))
-                    .bind(storable(cluster))
-                    .bind(word(&State::Queued))
-                    .bind(word(&State::Running))
-                    .bind(before.as_millisecond())
-                    .execute(pool).await.map(|done| done.rows_affected()))
-            })
-            .await?;
-        if failed > 0 {
-            self.changing(async {
-                on!(&self.db, pool => sqlx::query(RELEASE)
-                    .bind(storable(cluster))
-                    .bind(before.as_millisecond())
-                    .bind(word(&State::Queued))
-                    .bind(word(&State::Running))
-                    .execute(pool).await.map(|done| done.rows_affected()))
-            })
-            .await?;
-        }
-        Ok(failed)
+             started_at < $6 and not exists (select 1 from run_queue as q where q.run_id = run.run_id)";
+        self.changing(async {
+            on!(&self.db, pool => sqlx::query(SQL)
+                .bind(word(&State::Failed))
+                .bind(storable(reason))
+                .bind(storable(cluster))
+                .bind(word(&State::Queued))
+                .bind(word(&State::Running))
+                .bind(before.as_millisecond())
+                .execute(pool).await.map(|done| done.rows_affected()))
+        })
+        .await
     }
 
     /// The newest run that is one too many.

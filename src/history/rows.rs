@@ -1,6 +1,6 @@
 //! A run as its row in the table, and back.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::de::IntoDeserializer as _;
@@ -8,10 +8,11 @@ use serde::de::value::{Error as WordError, StrDeserializer};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::packed::unpack;
 use super::{Error, Result, Run, RunHeader};
 use crate::report::Counts;
 
-#[derive(sqlx::FromRow)]
+#[derive(Clone, sqlx::FromRow)]
 pub(super) struct HeaderRow {
     pub(super) run_id: String,
     pub(super) cluster: String,
@@ -32,14 +33,82 @@ pub(super) struct HeaderRow {
     pub(super) error: Option<String>,
     pub(super) namespaces: String,
     pub(super) expires_at: Option<i64>,
+    pub(super) labels: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
 pub(super) struct RunRow {
     #[sqlx(flatten)]
     pub(super) header: HeaderRow,
+    /// As it was kept before answers were packed.
     pub(super) answer: Option<String>,
+    pub(super) packed: Option<Vec<u8>>,
 }
+
+/// Without its answer, which has a table of its own.
+pub(super) const INSERT: &str = "insert into run (run_id, cluster, step, state, verdict, completeness, requested_by, \
+     reason, inputs, access, started_at, duration_ms, errors, warnings, infos, summary, error, namespaces, expires_at, \
+     labels) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+
+/// A new run, or the next state of one whose state is `$21` or `$22`.
+pub(super) fn upsert() -> String {
+    let mut sql = format!("{INSERT} on conflict (run_id) do update set ");
+    for column in [
+        "step",
+        "state",
+        "verdict",
+        "completeness",
+        "requested_by",
+        "reason",
+        "inputs",
+        "access",
+        "started_at",
+        "duration_ms",
+        "errors",
+        "warnings",
+        "infos",
+        "summary",
+        "error",
+        "namespaces",
+        "expires_at",
+    ] {
+        sql.push_str(column);
+        sql.push_str(" = excluded.");
+        sql.push_str(column);
+        sql.push_str(", ");
+    }
+    sql.push_str("labels = excluded.labels where run.cluster = excluded.cluster and run.state in ($21, $22)");
+    sql
+}
+
+/// Binds a row to the places of `INSERT`, for a query whose type differs between the databases.
+macro_rules! bind_header {
+    ($query:expr, $row:expr) => {{
+        let row = $row;
+        $query
+            .bind(row.run_id)
+            .bind(row.cluster)
+            .bind(row.step)
+            .bind(row.state)
+            .bind(row.verdict)
+            .bind(row.completeness)
+            .bind(row.requested_by)
+            .bind(row.reason)
+            .bind(row.inputs)
+            .bind(row.access)
+            .bind(row.started_at)
+            .bind(row.duration_ms)
+            .bind(row.errors)
+            .bind(row.warnings)
+            .bind(row.infos)
+            .bind(row.summary)
+            .bind(row.error)
+            .bind(row.namespaces)
+            .bind(row.expires_at)
+            .bind(row.labels)
+    }};
+}
+pub(super) use bind_header;
 
 impl From<&RunHeader> for HeaderRow {
     fn from(run: &RunHeader) -> Self {
@@ -63,6 +132,7 @@ impl From<&RunHeader> for HeaderRow {
             error: run.error.as_deref().map(storable),
             namespaces: json(&run.namespaces),
             expires_at: run.expires_at.map(Timestamp::as_millisecond),
+            labels: (!run.labels.is_empty()).then(|| storable(&json(&run.labels))),
         }
     }
 }
@@ -85,6 +155,7 @@ impl HeaderRow {
             },
             namespaces: row.field("namespaces", serde_json::from_str(&self.namespaces))?,
             expires_at: row.field("expires_at", self.expires_at.map(Timestamp::from_millisecond).transpose())?,
+            labels: row.field("labels", self.labels.as_deref().map_or(Ok(BTreeMap::new()), serde_json::from_str))?,
             cluster: self.cluster,
             step: self.step,
             requested_by: self.requested_by,
@@ -98,7 +169,14 @@ impl HeaderRow {
 
 impl RunRow {
     pub(super) fn read(self) -> Result<Run> {
-        Ok(Run { header: self.header.read()?, answer: self.answer })
+        let answer = match self.packed {
+            Some(packed) => {
+                let text = unpack(&packed);
+                Some(Reading { run: &self.header.run_id }.field("answer", text)?)
+            }
+            None => self.answer,
+        };
+        Ok(Run { header: self.header.read()?, answer })
     }
 }
 
@@ -112,7 +190,7 @@ impl Reading<'_> {
     where
         E: std::error::Error + Send + Sync + 'static,
     {
-        value.map_err(|source| Error::Damaged { run: self.run.to_owned(), field, source: Arc::new(source) })
+        value.map_err(|source| Error::damaged(self.run, field, source))
     }
 }
 
@@ -130,12 +208,12 @@ pub(super) fn word<T: Serialize>(value: &T) -> String {
     }
 }
 
-fn of_word<'a, T: Deserialize<'a>>(word: &'a str) -> Result<T, WordError> {
+pub(super) fn of_word<'a, T: Deserialize<'a>>(word: &'a str) -> Result<T, WordError> {
     let word: StrDeserializer<'a, WordError> = word.into_deserializer();
     T::deserialize(word)
 }
 
-fn json<T: Serialize>(value: &T) -> String {
+pub(super) fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("lists of plain structs and texts are JSON")
 }
 

@@ -1,24 +1,38 @@
 //! Runs: carries out a step for a caller, under a deadline, and records what it found.
 
 mod answer;
-mod background;
 pub mod bug_report;
+pub mod checklists;
+mod checks;
+mod diff;
+mod feed;
 mod place;
+mod plan;
+mod queue;
 mod render;
+mod running;
+mod schedules;
 mod secrets;
+pub mod several;
 mod upkeep;
+mod worker;
 mod written;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use answer::{Answer, RunLinks, RunSummary};
-pub use background::{Background, LEASE, Made, Running, Started, Work, start};
+pub use diff::{Coverage, NotComparable, RunDiff, compare};
+pub use feed::{News, watch_run};
 pub use place::Place;
+pub use plan::{Kind, Plan, PlanStep, Ready, RunsAs, SEVERAL, scoped};
+pub use queue::{Asked, LEASE, LOOK_EVERY, Start, Started, begin_now, cancel, enqueue, watch};
 pub use render::{Wanted, render, render_text};
+pub use running::{Background, Running};
+pub use schedules::{Overlap, Scheduled, Timing, begin_due, keep_schedules};
 pub use upkeep::{clean, end_abandoned};
 pub use written::TooLong;
 
@@ -30,12 +44,13 @@ use crate::{
     clock::Clock,
     cluster::{
         self, aside,
-        budget::{NoRoom, Weight},
+        budget::{Claim, NoRoom, Weight},
     },
-    history::{self, Run, RunHeader, capture_of},
+    history::{self, Access, Check, Run, RunHeader, capture_of},
     redact,
-    report::{Completeness, Counts, Data, Format, Skipped, State, Verdict, fingerprint},
-    steps::{Cost, Invalid, Outcome, Prepared},
+    report::{Completeness, Counts, Data, Finding, Format, Skipped, State, Verdict, fingerprint},
+    steps::{self, Cost, Invalid, Outcome, Prepared},
+    uploads,
 };
 
 /// A larger answer is kept without its data: findings and counts are what the history is read for.
@@ -53,11 +68,18 @@ pub enum Error {
     /// Inputs that only the time shows to be wrong.
     #[error("{}", .0.first().map_or("an input is wrong", |invalid| invalid.message.as_str()))]
     Invalid(Box<[Invalid]>),
-    /// The caller has one already.
-    #[error("you have such a run already")]
-    Busy(Option<Uuid>),
-    #[error("as many such runs as may be are under way")]
-    Full,
+    #[error("{}", if *of_caller { "as many of your runs as may be are waiting" } else { "as many runs as may be are waiting" })]
+    Full { of_caller: bool },
+    #[error("another run is changing the cluster")]
+    ChangeUnderWay,
+    #[error("canceled")]
+    Canceled,
+    #[error("the service is stopping")]
+    Stopping,
+    #[error("there is no folder for its files")]
+    Folder(#[source] std::io::Error),
+    #[error(transparent)]
+    Upload(#[from] uploads::Error),
     #[error("the Idempotency-Key was used for another request")]
     KeyReused,
     /// Without its record, a run in the background could not be found again.
@@ -67,6 +89,8 @@ pub enum Error {
     Capture(#[from] capture::Error),
     #[error("the step took longer than {} s", .0.as_secs())]
     TimedOut(Duration),
+    #[error("a mistake of the service; its log has the details")]
+    Broken,
 }
 
 /// An answer, and what the command itself would print.
@@ -77,7 +101,12 @@ pub struct Answered {
 }
 
 /// Carries out a step in its place and records the run.
-pub async fn execute(app: &App, place: &Place, prepared: &dyn Prepared, format: Format) -> Result<Answered, Error> {
+pub async fn execute(
+    app: &Arc<App>,
+    place: &Place,
+    prepared: &dyn Prepared,
+    format: Format,
+) -> Result<Answered, Error> {
     let about = prepared.about();
     if about.mutating && !app.actions_enabled {
         return Err(Error::ActionsDisabled);
@@ -96,12 +125,37 @@ pub async fn execute(app: &App, place: &Place, prepared: &dyn Prepared, format: 
         Ok(outcome) => Ok(succeeded(app, place, &started, prepared, &trail, outcome).await),
         Err(error) => {
             let record = started.failed(app, place, prepared, &trail, &cluster::chain(&error));
-            if let Err(problem) = app.history.record(&record, &[]).await {
-                app.metrics.not_recorded();
-                let id = started.id;
-                tracing::warn!(run.id = %id, "run {id} was not recorded: {}", cluster::chain(&problem));
-            }
+            // The caller hears of the error; the log, why it is not in the history.
+            let _ = unrecorded(app, record, Vec::new(), Vec::new()).await;
             Err(error)
+        }
+    }
+}
+
+/// Records a run that somebody waits for; answers why it is not recorded yet, where that is so.
+async fn unrecorded(app: &Arc<App>, run: Run, findings: Vec<Finding>, checks: Vec<Check>) -> Option<String> {
+    let (id, header) = (run.header.id, run.header.clone());
+    match app.history.record_within(run, findings, checks, app.limits.record_time).await {
+        Ok(Some(recorded)) => {
+            app.announce(&Run { header, answer: None }, recorded.changes);
+            None
+        }
+        Ok(None) => Some("the history is busy: the run will be there in a moment".to_owned()),
+        Err(problem) => {
+            app.metrics.not_recorded();
+            let why = cluster::chain(&problem);
+            tracing::warn!(run.id = %id, "run {id} was not recorded: {why}");
+            Some(why)
+        }
+    }
+}
+
+/// Room for a step that nobody waits for: it comes when others have ended.
+async fn room(app: &App, place: &Place, cost: Cost) -> Claim {
+    loop {
+        match app.budget.claim(&place.caller.user, weight(cost)).await {
+            Ok(claim) => return claim,
+            Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
         }
     }
 }
@@ -116,6 +170,7 @@ fn weight(cost: Cost) -> Weight {
 }
 
 /// A step that is being carried out for somebody.
+#[derive(Debug, Clone)]
 pub struct Carried {
     id: Uuid,
     step: &'static str,
@@ -124,7 +179,7 @@ pub struct Carried {
 }
 
 async fn succeeded(
-    app: &App,
+    app: &Arc<App>,
     place: &Place,
     started: &Carried,
     prepared: &dyn Prepared,
@@ -139,10 +194,9 @@ async fn succeeded(
         let record = started.record(app, place, prepared, trail, &answered.answer);
         (answered, record)
     });
-    if let Err(problem) = app.history.record(&record, &answered.answer.findings).await {
-        app.metrics.not_recorded();
-        let why = cluster::chain(&problem);
-        tracing::warn!(run.id = %started.id, "run {} was not recorded: {why}", started.id);
+    let check = checks::of(&place.cluster_id, started.id, started.step, &prepared.inputs(), &answered, trail.used());
+    let findings = answered.answer.findings.clone();
+    if let Some(why) = unrecorded(app, record, findings, check.into_iter().collect()).await {
         answered.answer.run.recorded = false;
         answered.answer.run.not_recorded_because = Some(why);
     }
@@ -195,6 +249,20 @@ impl Carried {
         Self { id: Uuid::now_v7(), step, started_at: clock.now(), caller: Arc::clone(caller) }
     }
 
+    /// A run of the queue, which was asked for a while ago.
+    fn resumed(run: &RunHeader, step: &'static str, caller: &Arc<Caller>, clock: Clock) -> Self {
+        Self { id: run.id, step, started_at: clock.now(), caller: Arc::clone(caller) }
+    }
+
+    fn step(&self) -> &'static str {
+        self.step
+    }
+
+    /// A step of a run of several.
+    pub fn part_of(run: Uuid, step: &'static str, caller: &Arc<Caller>, clock: Clock) -> Self {
+        Self { id: run, step, started_at: clock.now(), caller: Arc::clone(caller) }
+    }
+
     /// Puts an outcome into the envelope: sorted, fingerprinted, and with secrets taken out.
     pub fn answer(&self, cluster_id: &str, clock: Clock, outcome: Outcome) -> Answered {
         let outcome = without_secrets(outcome);
@@ -231,7 +299,7 @@ impl Carried {
     }
 
     fn record(&self, app: &App, place: &Place, prepared: &dyn Prepared, trail: &Trail, answer: &Answer<Data>) -> Run {
-        let mut header = self.blank(app, place, prepared, trail);
+        let mut header = self.blank(app, &place.cluster_id, inputs_of(prepared), trail.used());
         header.state = State::Succeeded;
         header.verdict = answer.run.verdict;
         header.completeness = Some(answer.run.completeness);
@@ -241,7 +309,7 @@ impl Carried {
     }
 
     fn failed(&self, app: &App, place: &Place, prepared: &dyn Prepared, trail: &Trail, why: &str) -> Run {
-        let mut header = self.blank(app, place, prepared, trail);
+        let mut header = self.blank(app, &place.cluster_id, inputs_of(prepared), trail.used());
         header.state = State::Failed;
         header.verdict = Some(Verdict::Unknown);
         let why = redact::redact_text(why).into_owned();
@@ -250,16 +318,13 @@ impl Carried {
         Run { header, answer: None }
     }
 
-    fn blank(&self, app: &App, place: &Place, prepared: &dyn Prepared, trail: &Trail) -> RunHeader {
-        let access = trail.used();
+    fn blank(&self, app: &App, cluster_id: &str, inputs: Value, access: Vec<Access>) -> RunHeader {
         let mut namespaces: Vec<_> = access.iter().filter_map(|access| access.namespace.clone()).collect();
         namespaces.sort();
         namespaces.dedup();
-        let mut inputs = prepared.inputs();
-        redact::redact_value(&mut inputs);
         RunHeader {
             id: self.id,
-            cluster: place.cluster_id.clone(),
+            cluster: cluster_id.to_owned(),
             step: self.step.to_owned(),
             state: State::Running,
             verdict: None,
@@ -274,9 +339,17 @@ impl Carried {
             summary: String::new(),
             error: None,
             namespaces,
+            labels: BTreeMap::new(),
             expires_at: self.started_at.saturating_add(app.limits.keep).ok(),
         }
     }
+}
+
+/// The inputs as they are kept, without secrets.
+fn inputs_of(prepared: &dyn Prepared) -> Value {
+    let mut inputs = prepared.inputs();
+    redact::redact_value(&mut inputs);
+    inputs
 }
 
 /// The answer as it is kept.
@@ -300,4 +373,12 @@ fn stored(answer: &Answer<Data>) -> String {
         commands: commands.clone(),
         data: Data::of(&omitted),
     })
+}
+
+/// What to call a run of this step or checklist.
+pub fn title(step: &str) -> &str {
+    if let Some(known) = steps::find(step) {
+        return known.about().title;
+    }
+    checklists::CHECKLISTS.iter().find(|checklist| checklist.id == step).map_or(step, |checklist| checklist.title)
 }

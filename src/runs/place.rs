@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     auth::{Authority, Caller, Rights, Trail},
-    cluster::{Cluster, budget::Claim},
+    cluster::{Cluster, budget::Claim, sharing_reads},
     history::cluster_of_capture,
     uploads::Opened,
 };
@@ -15,6 +15,8 @@ use crate::{
 /// A cluster as one caller may see it.
 pub struct Place {
     pub(super) caller: Arc<Caller>,
+    /// The same with their rights in the service's own cluster.
+    pub(super) asked_by: Arc<Caller>,
     /// By which the history knows the cluster.
     pub(super) cluster_id: String,
     cluster: Cluster,
@@ -30,6 +32,7 @@ impl Place {
     pub fn own(app: &App, caller: &Arc<Caller>) -> Self {
         Self {
             caller: Arc::clone(caller),
+            asked_by: Arc::clone(caller),
             cluster_id: app.cluster.id().to_owned(),
             cluster: app.cluster.clone(),
             authority: app.authority.clone(),
@@ -42,12 +45,27 @@ impl Place {
     pub fn capture(app: &App, caller: &Arc<Caller>, id: Uuid, opened: Opened) -> Self {
         let cluster = opened.cluster().clone();
         Self {
+            asked_by: Arc::clone(caller),
             caller: Arc::new(Caller { rights: Rights::All, ..Caller::clone(caller) }),
             cluster_id: cluster_of_capture(app.cluster.id(), id),
             authority: Authority::new(cluster.own_client().clone()),
             cluster,
             claim: Mutex::default(),
             _capture: Some(opened),
+        }
+    }
+
+    /// The same place for the steps of one run: what one of them has read, the others get from memory.
+    pub fn sharing_reads(&self) -> Self {
+        let authority = self.authority.through(sharing_reads(self.authority.client()));
+        Self {
+            caller: Arc::clone(&self.caller),
+            asked_by: Arc::clone(&self.asked_by),
+            cluster_id: self.cluster_id.clone(),
+            cluster: self.cluster.clone(),
+            authority,
+            claim: Mutex::default(),
+            _capture: self._capture.clone(),
         }
     }
 

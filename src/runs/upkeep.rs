@@ -1,8 +1,7 @@
 //! Keeps the history and the files of runs in order: ends runs whose process is gone, and deletes what is old.
 
-use jiff::Timestamp;
+use std::time::Duration;
 
-use super::background::LEASE;
 use crate::{
     app::App,
     cluster::chain,
@@ -11,16 +10,14 @@ use crate::{
 };
 
 const GONE: &str = "the service that carried it out has ended in the middle";
+/// The log of what was sent.
+const KEEP_MESSAGES: Duration = Duration::from_hours(7 * 24);
+/// A run that is just being recorded is in no queue for a moment.
+const JUST_BEGUN: Duration = Duration::from_mins(2);
 
-/// Ends the runs that nobody carries out any more. With the time at which this process started, those of its predecessor
-/// are ended at once, unless others share the history: their leases began before.
-pub async fn end_abandoned(app: &App, started: Option<Timestamp>) -> Result<u64, history::Error> {
-    let before = match started.filter(|_| !app.history.is_shared()) {
-        Some(started) => started.saturating_add(LEASE),
-        // A run that is just beginning has no lease for a moment.
-        None => app.clock.now().saturating_sub(LEASE / 2),
-    };
-    let before = before.expect("a lease is a length of time");
+/// Ends the runs that are in no queue and that nobody carries out any more.
+pub async fn end_abandoned(app: &App) -> Result<u64, history::Error> {
+    let before = app.clock.now().saturating_sub(JUST_BEGUN).expect("minutes are a length of time");
     let ended = app.history.fail_abandoned(app.cluster.id(), before, GONE).await?;
     if ended > 0 {
         tracing::warn!(ended, "ended {ended} runs whose process is gone");
@@ -38,6 +35,19 @@ pub async fn clean(app: &App) {
             Ok(count) => tracing::info!(count, "deleted {count} old runs"),
             Err(error) => tracing::warn!("old runs were not deleted: {}", chain(&error)),
         }
+        if let Err(error) = app.history.forget_findings(app.cluster.id(), older_than).await {
+            tracing::warn!("old findings were not deleted: {}", chain(&error));
+        }
+    }
+    match app.history.retain_bytes(app.cluster.id(), app.limits.keep_bytes).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "deleted {count} runs, to make room"),
+        Err(error) => tracing::warn!("no room was made in the history: {}", chain(&error)),
+    }
+    if let Ok(before) = now.checked_sub(KEEP_MESSAGES)
+        && let Err(error) = app.history.forget_deliveries(app.cluster.id(), before).await
+    {
+        tracing::warn!("old messages were not deleted: {}", chain(&error));
     }
     if let Err(why) = clean_files(app).await {
         tracing::warn!("files of runs were not looked through: {why}");

@@ -150,6 +150,7 @@ pub(crate) fn run_at(second: i64) -> Run {
             error: None,
             namespaces: vec!["shop".to_owned(), "bank".to_owned()],
             expires_at: Some(Timestamp::from_millisecond(NOON + 86_400_000).unwrap()),
+            labels: std::collections::BTreeMap::new(),
         },
         answer: Some(r#"{"findings": [], "data": {"wörld": "🌍"}}"#.to_owned()),
     }
@@ -442,6 +443,7 @@ async fn filters_choose_by_every_field_and_together() {
                 code: texts(&["IST0118"]),
                 since: at(0),
                 until: at(8),
+                labels: Vec::new(),
             },
             &["both codes"],
         )
@@ -863,8 +865,9 @@ async fn history_finds_back_to_a_database_that_was_away() {
 #[tokio::test]
 async fn locked_database_ends_the_call_and_works_afterwards() {
     for database in Database::both().await {
+        database.history().record(&run_at(0), &[]).await.unwrap();
         let history = History::open(&database.url(), Duration::from_millis(500)).unwrap();
-        history.record(&run_at(0), &[]).await.unwrap();
+        history.ready().await.unwrap();
         let url = database.url();
         let locked = match database {
             Database::Sqlite(_) => {

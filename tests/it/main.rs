@@ -22,6 +22,7 @@ mod pods;
 mod proxies;
 mod proxy_config;
 mod resource_status;
+mod runs;
 mod same;
 mod secrets;
 mod support;

@@ -11,6 +11,7 @@ mod logs;
 mod objects;
 mod picture;
 pub mod pod_http;
+mod shared_reads;
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +25,7 @@ pub use istiod_port::IstiodPort;
 pub use logs::{ContainerLog, LogQuery};
 pub use objects::{Listed, Scope, Table, TableRow};
 pub use picture::nothing;
+pub use shared_reads::sharing_reads;
 
 use crate::clock::Clock;
 use report::{Read, Skipped};

@@ -8,10 +8,7 @@ use std::path::Path;
 
 use tokio::sync::watch;
 
-use super::{
-    Error,
-    background::{Made, Work},
-};
+use super::Error;
 use crate::{
     capture::{self, Budgets, Layout, WriteOptions},
     cluster::Cluster,
@@ -27,17 +24,21 @@ use crate::{
 pub const ARCHIVE: &str = "bug-report.tar.gz";
 const CONTENT_TYPE: &str = "application/gzip";
 
-/// The work of a run in the background.
-pub async fn work(work: Work, input: BugReportInput) -> Result<Made, Error> {
-    let path = work.folder.join(ARCHIVE);
-    let (outcome, archive) = make(&work.cluster, &input, &path, &work.progress).await?;
+/// The work of a run: the archive, what was found in it, and what is said of the file.
+pub(super) async fn work(
+    cluster: &Cluster,
+    input: &BugReportInput,
+    path: &Path,
+    progress: &watch::Sender<Progress>,
+) -> Result<(Outcome, Artifact), Error> {
+    let (outcome, archive) = make(cluster, input, path, progress).await?;
     let artifact = Artifact {
         name: archive.name,
         bytes: archive.bytes,
         sha256: archive.sha256,
         content_type: CONTENT_TYPE.to_owned(),
     };
-    Ok(Made { outcome, artifacts: vec![artifact] })
+    Ok((outcome, artifact))
 }
 
 /// Writes the archive `path`, and answers what was found in it.
@@ -68,7 +69,7 @@ pub async fn make(
         redacted: written.redacted,
     };
     skipped.extend(written.skipped);
-    for part in checked.skipped {
+    for part in checked.merged.skipped {
         if !skipped.contains(&part) {
             skipped.push(part);
         }
@@ -78,7 +79,7 @@ pub async fn make(
     data.steps = checked.steps;
     let summary = summary(&data, written.files);
     let outcome =
-        Outcome { data: Data::of(&data), findings: checked.findings, skipped, commands, summary, printed: None };
+        Outcome { data: Data::of(&data), findings: checked.merged.findings, skipped, commands, summary, printed: None };
     Ok((outcome, archive))
 }
 

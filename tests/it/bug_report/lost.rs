@@ -1,16 +1,18 @@
-//! Services that die in the middle of a report: the next start, or another replica, ends the run and removes its files.
+//! Services that die in the middle of a report: the next start, or another replica, makes it anew.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use meshtriage::{
     app::App,
     artifacts::Artifacts,
-    auth::Identify,
-    history::{Begun, History, Run},
+    auth::{Caller, Identify},
+    history::{Enqueued, History, QueueBounds, Queued, Weight},
     report::{Progress, State},
-    runs,
+    runs::{self, Plan},
+    steps::{self, BugReport},
 };
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::{
     history::{Database, run_at},
@@ -27,8 +29,10 @@ fn service(url: &str, folder: &Path) -> App {
     parts
 }
 
-/// What a service leaves that was killed: a run, its lease, and half an archive.
-async fn killed(app: &App, held_for: i64) -> Run {
+/// What a service leaves that was killed: a run that it held, and half an archive.
+async fn killed(app: &App) -> Uuid {
+    let prepared = steps::prepared::<BugReport>(serde_json::from_value(json!({})).unwrap()).unwrap();
+    let ready = Plan::one(prepared.as_ref(), None, 60).ready().unwrap();
     let mut run = run_at(0);
     app.cluster.id().clone_into(&mut run.header.cluster);
     "istioctl.bug-report".clone_into(&mut run.header.step);
@@ -36,58 +40,72 @@ async fn killed(app: &App, held_for: i64) -> Run {
     run.header.started_at = app.clock.now();
     run.header.expires_at = None;
     run.header.access.clear();
+    run.header.inputs = ready.inputs();
     (run.header.verdict, run.header.summary) = (None, String::new());
-    run.header.requested_by = meshtriage::auth::Caller::anonymous().user;
+    run.header.requested_by = Caller::anonymous().user;
     run.answer = None;
-    let held_until = app.clock.now().saturating_add(jiff::SignedDuration::from_secs(held_for)).unwrap();
-    assert_eq!(app.history.begin(&run, held_until, None).await.unwrap(), Begun::Started);
-    std::fs::write(app.artifacts.make(run.header.id).unwrap().join(".capture-x.part"), "half").unwrap();
-    run
+    let id = run.header.id;
+    let caller = json!({"user": "anonymous", "uid": null, "groups": [], "extra": [], "reviewed": false});
+    let enqueued = Enqueued {
+        run,
+        cluster: app.cluster.id().to_owned(),
+        caller: caller.to_string(),
+        plan: ready.plan.text(),
+        plan_key: None,
+        weight: Weight::Light,
+        request: None,
+        holder: Some((Uuid::now_v7(), runs::LEASE)),
+    };
+    let bounds = QueueBounds { runs: 10, runs_per_caller: 10 };
+    assert_eq!(app.history.enqueue(&enqueued, bounds).await.unwrap(), Queued::Added);
+    std::fs::write(app.artifacts.make(id).unwrap().join(".capture-x.part"), "half").unwrap();
+    id
 }
 
-#[tokio::test]
-async fn the_next_start_ends_the_run_and_removes_the_half_archive() {
-    let (database, folder) = (Database::sqlite(), tempfile::tempdir().unwrap());
-    let run = killed(&service(&database.url(), folder.path()), 29).await;
-    let next = service(&database.url(), folder.path());
-    assert_eq!(runs::end_abandoned(&next, Some(next.clock.now())).await.unwrap(), 1);
+/// Another process takes it over, and makes the whole archive.
+async fn taken_over(next: App, run: Uuid) {
+    let next = Arc::new(next);
+    let watching = tokio::spawn(runs::watch(Arc::clone(&next)));
+    let app = TestApp { router: meshtriage::api::router(Arc::clone(&next)) };
+    let answer = app.get(&format!("/v1/runs/{run}/result?wait=50")).await;
+    assert_eq!(
+        (answer.status, &answer.json()["run"]["state"]),
+        (http::StatusCode::OK, &json!("succeeded")),
+        "{answer:?}"
+    );
+    let kept: Vec<_> = std::fs::read_dir(next.artifacts.make(run).unwrap()).unwrap().collect();
     runs::clean(&next).await;
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-    let next = TestApp::new(next);
-    let answer = next.get(&format!("/v1/runs/{}/result", run.header.id)).await.json();
-    assert_eq!(answer["run"]["state"], "failed");
-    assert!(answer["summary"].as_str().unwrap().contains("ended in the middle"), "{answer}");
-    let again = next.post("/v1/istioctl/bug-report?wait=50", &json!({})).await;
-    assert_eq!(again.status, http::StatusCode::OK, "the caller's place is free: {again:?}");
+    let archive = app.get(&format!("/v1/runs/{run}/artifacts")).await.json();
+    assert_eq!(archive["items"][0]["name"], "bug-report.tar.gz", "{archive} {kept:?}");
+    let left = std::fs::read_dir(next.artifacts.make(run).unwrap()).unwrap().count();
+    assert_eq!(left, 1, "the half archive is gone");
+    watching.abort();
 }
 
-#[tokio::test]
-async fn another_replica_ends_the_run_when_its_lease_is_over() {
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_start_takes_the_run_over_at_once() {
+    let (database, folder) = (Database::sqlite(), tempfile::tempdir().unwrap());
+    let run = killed(&service(&database.url(), folder.path())).await;
+    taken_over(service(&database.url(), folder.path()), run).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_replica_takes_the_run_over_when_its_lease_is_over() {
     needs!(Postgres);
     let (database, folder) = (Database::postgres().await, tempfile::tempdir().unwrap());
-    let (lost, other) = (service(&database.url(), folder.path()), service(&database.url(), folder.path()));
-    let run = killed(&lost, 30).await;
-    // It may be alive.
-    assert_eq!(runs::end_abandoned(&other, Some(other.clock.now())).await.unwrap(), 0);
-    runs::clean(&other).await;
-    assert!(folder.path().join(run.header.id.to_string()).join(".capture-x.part").exists());
-    let id = run.header.id;
-    assert!(other.history.ask_to_cancel(other.cluster.id(), id).await.unwrap());
-    let past = other.clock.now().saturating_sub(jiff::SignedDuration::from_secs(60)).unwrap();
-    let progress = Progress { parts_done: 7, ..Progress::default() };
-    assert_eq!(lost.history.renew(id, past, &progress).await.unwrap(), Some(true), "the owner is told to cancel");
-    assert_eq!(other.history.progress(other.cluster.id(), id).await.unwrap(), Some(progress));
-    assert_eq!(runs::end_abandoned(&other, None).await.unwrap(), 1);
-    runs::clean(&other).await;
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-    // Had it lived after all, its end would not count.
-    assert_eq!(lost.history.renew(id, past, &Progress::default()).await.unwrap(), None);
-    let mut late = run;
-    late.header.state = State::Succeeded;
-    assert!(!lost.history.record(&late, &[]).await.unwrap());
+    let (lost, mut other) = (service(&database.url(), folder.path()), service(&database.url(), folder.path()));
+    let run = killed(&lost).await;
+    // The database's clock counts, and not that of the replica.
+    let ahead = other.clock.now().saturating_add(jiff::SignedDuration::from_hours(1)).unwrap();
+    other.clock = meshtriage::clock::Clock::Fixed(ahead);
+    assert_eq!(other.history.claim(other.cluster.id(), Uuid::now_v7(), runs::LEASE).await.unwrap(), None);
+    let begun = std::time::Instant::now();
+    taken_over(other, run).await;
+    assert!(begun.elapsed() > Duration::from_secs(4), "it may have been alive: {:?}", begun.elapsed());
+    // Had it lived after all, it would not hold the run any more.
+    let progress = Progress::default();
+    assert_eq!(lost.history.renew(run, Uuid::now_v7(), runs::LEASE, &progress).await.unwrap(), None);
     lost.history.close().await;
-    other.history.close().await;
-    database.remove().await;
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ async fn a_report_is_made_in_the_background_and_downloaded() {
     let run = started.headers["operation-location"].to_str().unwrap().to_owned();
     assert_eq!(started.headers["location"].to_str().unwrap(), format!("{run}/result"));
     let status = started.json();
-    assert_eq!((&status["state"], &status["done"]), (&json!("running"), &json!(false)));
+    assert_eq!(status["done"], false);
     assert_eq!(status["reason"], "frontend fails");
     assert!(status["progress"]["parts_done"].is_u64() && status["links"]["cancel"].is_string(), "{status}");
     assert_eq!(app.call(Method::DELETE, &run).await.problem(), "run_not_finished");
@@ -199,7 +199,7 @@ async fn keyed(app: &TestApp, key: &str, body: &Value) -> Answered {
 
 /// Over a pod that hangs, so that the report is still being made.
 #[tokio::test(flavor = "multi_thread")]
-async fn each_caller_has_one_report_at_a_time_and_may_cancel_it() {
+async fn who_asks_for_the_same_report_gets_the_one_under_way_and_may_cancel_it() {
     let silent = crate::pods::silent().await;
     let cluster = fake::cluster(fake::Pods::from([("silent".to_owned(), silent)])).await;
     let app = TestApp::new(app(cluster, Identify::Nobody));
@@ -211,9 +211,13 @@ async fn each_caller_has_one_report_at_a_time_and_may_cancel_it() {
     assert_eq!(again.headers["idempotency-replayed"], "true");
     assert_eq!(keyed(&app, "a", &json!({"tail": 5})).await.problem(), "idempotency_key_reused");
     assert_eq!(keyed(&app, "", &json!({})).await.problem(), "invalid_request");
-    let refused = app.post(PATH, &json!({})).await;
-    assert_eq!(refused.status, StatusCode::ACCEPTED, "who asks again gets the one that is made");
-    assert!(refused.headers.contains_key("retry-after") && refused.text.contains(run.as_str().unwrap()), "{refused:?}");
+    let joined = app.post(PATH, &json!({})).await;
+    assert_eq!((joined.status, &joined.json()["id"]), (StatusCode::ACCEPTED, &run));
+    assert_eq!(joined.headers["meshtriage-joined"], "true");
+    let waits = app.post(PATH, &json!({"tail": 5})).await;
+    assert_eq!((waits.status, &waits.json()["state"]), (StatusCode::ACCEPTED, &json!("queued")));
+    let waiting = format!("/v1/runs/{}/cancel", waits.json()["id"].as_str().unwrap());
+    assert_eq!(app.post(&waiting, &json!({})).await.json()["state"], "canceled");
 
     let path = format!("/v1/runs/{}", run.as_str().unwrap());
     let cancelled = app.post(&format!("{path}/cancel"), &json!({})).await;
@@ -225,13 +229,16 @@ async fn each_caller_has_one_report_at_a_time_and_may_cancel_it() {
         (&json!("canceled"), &json!("unknown"))
     );
     assert_eq!(app.get(&format!("{path}/artifacts")).await.json()["items"], json!([]));
-    assert_eq!(app.post(PATH, &json!({})).await.status, StatusCode::ACCEPTED, "the place is free again");
+    let next = app.post(PATH, &json!({})).await;
+    assert_eq!(next.status, StatusCode::ACCEPTED);
+    assert_ne!(next.json()["id"], run, "the place is free again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_beyond_the_bound_are_refused() {
     let mut parts = app(recording("upstream"), Identify::Nobody);
-    parts.background = meshtriage::runs::Background::new(0);
+    let bounds = meshtriage::history::QueueBounds { runs: 0, runs_per_caller: 5 };
+    parts.background = meshtriage::runs::Background::new(1, bounds);
     let answer = TestApp::new(parts).post(PATH, &json!({})).await;
     assert_eq!(answer.problem(), "overloaded");
     assert_eq!(answer.headers["retry-after"], "30");

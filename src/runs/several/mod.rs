@@ -1,0 +1,138 @@
+//! Several steps for one caller: each with a time of its own, some at once, and what one reads from the API server the
+//! others get from memory. A step that fails is a gap in what is known, and not the end of the others.
+
+mod data;
+mod merged;
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{Stream, StreamExt as _, stream};
+use serde_json::Value;
+use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
+
+pub use data::{SeveralData, StepLinks, StepOfRun};
+pub use merged::Merged;
+
+use super::{Answered, Carried, Error, Place, plan::Ready, room};
+use crate::{
+    app::App,
+    auth::{Access, Trail},
+    cluster::{Cluster, aside, chain},
+    history::StoredPart,
+    report::{Data, Format, Skipped, Verdict},
+    steps::{Outcome, Prepared, counted},
+};
+
+/// For one step. Longer than that of a request, since nobody waits.
+pub const STEP_TIME: Duration = Duration::from_mins(2);
+
+/// Of one run. More would not be faster, as they share the cluster and the processor.
+const STEPS_AT_ONCE: usize = 3;
+
+/// A step of a plan, and its place in it.
+#[derive(Clone)]
+pub struct Planned {
+    pub place: usize,
+    pub prepared: Arc<dyn Prepared>,
+}
+
+/// What came of a step.
+#[derive(Debug)]
+pub struct Part {
+    pub place: usize,
+    pub step: &'static str,
+    pub inputs: Value,
+    /// What it used of the cluster.
+    pub access: Vec<Access>,
+    pub result: Result<Answered, Error>,
+}
+
+impl Part {
+    /// As it is kept while the run is under way.
+    pub fn stored(&self, run: Uuid) -> StoredPart {
+        let about = serde_json::to_string(&StepOfRun::of(run, self)).expect("what is said of a step is JSON");
+        StoredPart {
+            place: u32::try_from(self.place).unwrap_or(u32::MAX),
+            step: self.step.to_owned(),
+            about,
+            access: self.access.clone(),
+            answer: self.result.as_ref().ok().map(|answered| super::stored(&answered.answer)),
+        }
+    }
+
+    /// What came of a step before another process took the run over; nothing where it failed, as it may not do so again.
+    pub(super) fn of_stored(part: StoredPart, plan: &Ready) -> Option<Self> {
+        let place = usize::try_from(part.place).ok()?;
+        let planned = plan.steps.iter().find(|step| step.place == place && step.prepared.about().id == part.step)?;
+        let answer = serde_json::from_str(&part.answer?).ok()?;
+        let result = Ok(Answered { answer, printed: None });
+        let prepared = &planned.prepared;
+        Some(Self { place, step: prepared.about().id, inputs: prepared.inputs(), access: part.access, result })
+    }
+}
+
+/// Carries out steps as one run. Answers each as it comes to its end, and ends those that are under way when it is dropped.
+pub fn carry_out<'a>(
+    app: &'a App,
+    place: &Place,
+    run: Uuid,
+    steps: Vec<Planned>,
+) -> impl Stream<Item = Part> + Send + use<'a> {
+    let place = Arc::new(place.sharing_reads());
+    stream::iter(steps).map(move |step| one(app, Arc::clone(&place), run, step)).buffer_unordered(STEPS_AT_ONCE)
+}
+
+async fn one(app: &App, place: Arc<Place>, run: Uuid, planned: Planned) -> Part {
+    let Planned { place: at, prepared } = planned;
+    let (step, inputs) = (prepared.about().id, prepared.inputs());
+    let claim = room(app, &place, prepared.about().cost).await;
+    let carried = Carried::part_of(run, step, &place.caller, app.clock);
+    let trail = Trail::default();
+    let result = execute(prepared, place.cluster(trail.clone()).within(claim), Format::Json).await.map(|outcome| {
+        let answered = aside(|| carried.answer(&place.cluster_id, app.clock, outcome));
+        app.metrics.step(step, answered.answer.run.verdict.unwrap_or(Verdict::Unknown));
+        answered
+    });
+    Part { place: at, step, inputs, access: trail.used(), result }
+}
+
+/// In a task of its own: a mistake in one step is not the end of the others.
+pub(super) async fn execute(prepared: Arc<dyn Prepared>, cluster: Cluster, format: Format) -> Result<Outcome, Error> {
+    let step = tokio::spawn(async move { prepared.execute(&cluster, format).await });
+    match tokio::time::timeout(STEP_TIME, AbortOnDropHandle::new(step)).await {
+        Ok(Ok(outcome)) => outcome.map_err(Error::from),
+        Ok(Err(_)) => Err(Error::Broken),
+        Err(_) => Err(Error::TimedOut(STEP_TIME)),
+    }
+}
+
+/// The parts as the outcome of one run. `missing` says which steps there should have been besides, and why they are not
+/// there.
+pub fn together(checklist: Option<&str>, run: Uuid, parts: &[Part], missing: Vec<Skipped>) -> Outcome {
+    let mut merged = Merged::default();
+    let mut failed = 0;
+    for part in parts {
+        match &part.result {
+            Ok(Answered { answer, .. }) => {
+                answer.findings.iter().for_each(|finding| merged.add_finding(part.step, finding));
+                answer.skipped.iter().for_each(|skipped| merged.add_skipped(skipped.clone()));
+                answer.commands.iter().for_each(|command| merged.add_command(command));
+            }
+            Err(error) => {
+                failed += 1;
+                merged.add_skipped(Skipped::new(format!("step {}", part.step), chain(error)));
+            }
+        }
+    }
+    missing.into_iter().for_each(|part| merged.add_skipped(part));
+    let mut steps: Vec<_> = parts.iter().map(|part| StepOfRun::of(run, part)).collect();
+    steps.sort_by_key(|step| step.place);
+    let data = SeveralData { checklist: checklist.map(str::to_owned), steps };
+    let mut summary = counted(parts.len(), "step");
+    if failed > 0 {
+        summary = format!("{summary}, of which {failed} failed");
+    }
+    let Merged { findings, skipped, commands, .. } = merged;
+    Outcome { data: Data::of(&data), findings, skipped, commands, summary, printed: None }
+}
