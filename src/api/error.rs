@@ -220,6 +220,7 @@ impl From<runs::Error> for ApiError {
             runs::Error::ActionsDisabled => Self::new(ACTIONS_DISABLED, ACTIONS_DISABLED.about),
             runs::Error::Overloaded => Self::new(OVERLOADED, OVERLOADED.about),
             error @ runs::Error::TimedOut(_) => Self::new(CLUSTER_TIMEOUT, error.to_string()),
+            error @ runs::Error::Broken => Self::new(INTERNAL, error.to_string()),
             runs::Error::Invalid(invalid) => invalid.into_vec().into(),
             runs::Error::Busy(run) => {
                 let which = run.map(|run| format!(": /v1/runs/{run}")).unwrap_or_default();

@@ -72,6 +72,17 @@ impl Authority {
         Self { own, reviews }
     }
 
+    /// The same, which sends what is allowed through another client.
+    #[must_use]
+    pub fn through(&self, own: Client) -> Self {
+        Self { own, reviews: self.reviews.clone() }
+    }
+
+    /// The service's own client.
+    pub fn client(&self) -> &Client {
+        &self.own
+    }
+
     /// Whether the caller may do this.
     pub async fn may(&self, caller: &Arc<Caller>, access: &Access) -> Result<bool, kube::Error> {
         if caller.rights == Rights::All {

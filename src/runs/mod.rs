@@ -3,7 +3,9 @@
 mod answer;
 mod background;
 pub mod bug_report;
+pub mod checklists;
 mod place;
+pub mod several;
 mod upkeep;
 
 use std::{sync::Arc, time::Duration};
@@ -61,6 +63,8 @@ pub enum Error {
     Capture(#[from] capture::Error),
     #[error("the step took longer than {} s", .0.as_secs())]
     TimedOut(Duration),
+    #[error("a mistake of the service; its log has the details")]
+    Broken,
 }
 
 /// An answer, and what the command itself would print.
@@ -101,6 +105,7 @@ pub async fn execute(app: &App, place: &Place, prepared: &dyn Prepared, format: 
 }
 
 /// A step that is being carried out for somebody.
+#[derive(Debug, Clone)]
 pub struct Carried {
     id: Uuid,
     step: &'static str,
@@ -159,6 +164,11 @@ fn summed_up(looked_at: &str, counts: Counts, skipped: usize) -> String {
 impl Carried {
     pub fn begin(step: &'static str, caller: &Arc<Caller>, clock: Clock) -> Self {
         Self { id: Uuid::now_v7(), step, started_at: clock.now(), caller: Arc::clone(caller) }
+    }
+
+    /// A step of a run of several.
+    pub fn part_of(run: Uuid, step: &'static str, caller: &Arc<Caller>, clock: Clock) -> Self {
+        Self { id: run, step, started_at: clock.now(), caller: Arc::clone(caller) }
     }
 
     /// Puts an outcome into the envelope: sorted, fingerprinted, and with secrets taken out.

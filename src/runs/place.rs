@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     auth::{Authority, Caller, Rights, Trail},
-    cluster::Cluster,
+    cluster::{Cluster, sharing_reads},
     history::cluster_of_capture,
     uploads::Opened,
 };
@@ -44,6 +44,18 @@ impl Place {
             authority: Authority::new(cluster.own_client().clone()),
             cluster,
             _capture: Some(opened),
+        }
+    }
+
+    /// The same place for the steps of one run: what one of them has read, the others get from memory.
+    pub fn sharing_reads(&self) -> Self {
+        let authority = self.authority.through(sharing_reads(self.authority.client()));
+        Self {
+            caller: Arc::clone(&self.caller),
+            cluster_id: self.cluster_id.clone(),
+            cluster: self.cluster.clone(),
+            authority,
+            _capture: self._capture.clone(),
         }
     }
 

@@ -19,6 +19,7 @@ mod pods;
 mod proxies;
 mod proxy_config;
 mod resource_status;
+mod runs;
 mod same;
 mod support;
 mod target;

@@ -9,6 +9,7 @@ mod logs;
 mod objects;
 mod picture;
 pub mod pod_http;
+mod shared_reads;
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,6 +22,7 @@ pub use error::{Error, NOT_RECORDED, UNRECORDED, chain};
 pub use logs::{ContainerLog, LogQuery};
 pub use objects::{Listed, Scope, Table, TableRow};
 pub use picture::nothing;
+pub use shared_reads::sharing_reads;
 
 use crate::clock::Clock;
 use report::{Read, Skipped};

@@ -68,7 +68,7 @@ pub async fn make(
         redacted: written.redacted,
     };
     skipped.extend(written.skipped);
-    for part in checked.skipped {
+    for part in checked.merged.skipped {
         if !skipped.contains(&part) {
             skipped.push(part);
         }
@@ -78,7 +78,7 @@ pub async fn make(
     data.steps = checked.steps;
     let summary = summary(&data, written.files);
     let outcome =
-        Outcome { data: Data::of(&data), findings: checked.findings, skipped, commands, summary, printed: None };
+        Outcome { data: Data::of(&data), findings: checked.merged.findings, skipped, commands, summary, printed: None };
     Ok((outcome, archive))
 }
 

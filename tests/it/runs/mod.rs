@@ -1,0 +1,3 @@
+//! Runs: several steps, the queue, what changed, and who is told.
+
+mod several;
