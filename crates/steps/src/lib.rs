@@ -5,11 +5,13 @@ mod about;
 mod access_logging;
 mod analyze;
 mod bug_report;
+mod changes;
 mod check_inject;
 mod codes;
 mod coredns;
 mod crds;
 mod custom_resources;
+mod diagnose;
 mod envoy_page;
 mod http_proxy;
 mod injection;
@@ -29,6 +31,7 @@ mod resource_usage;
 mod restart;
 mod sidecar_logs;
 mod startup_race;
+mod symptoms;
 mod tags;
 mod target;
 mod told;
@@ -53,6 +56,8 @@ pub use check_inject::{CheckInject, CheckInjectData, CheckInjectInput};
 pub use coredns::{Coredns, CorednsData, CorednsInput};
 pub use crds::{Crds, CrdsData, CrdsInput};
 pub use custom_resources::{CustomResources, CustomResourcesData, CustomResourcesInput};
+pub use changes::{Changes, ChangesData, ChangesInput};
+pub use diagnose::{Depth, Diagnose, DiagnoseData, DiagnoseInput, DiagnoseLookedAt};
 pub use envoy_page::{AdminPage, EnvoyPage, EnvoyPageData, EnvoyPageInput};
 pub use http_proxy::{HttpProxies, HttpProxiesData, HttpProxiesInput, ProxyServiceEntry, UsedProxy};
 pub use injection::table::{Cell as ColouredCell, text as coloured_table};
@@ -107,6 +112,8 @@ pub static STEPS: &[&dyn AnyStep] = &[
     &StartupRace,
     &HttpProxies,
     &AccessLogs,
+    &Diagnose,
+    &Changes,
 ];
 
 /// The step of that id.

@@ -7,11 +7,10 @@ use utoipa::ToSchema;
 
 use super::{
     access_logs::{FailedRequests, ProxyLog},
-    hosts,
-    problem::Problems,
     symptom::Symptom,
 };
 use detectors::Certainty;
+use diagnosis::{hosts, problems::Problems};
 use logs::{FailureGroup, Side};
 use mesh::{Kind, Mesh, Object, host};
 use report::{Evidence, Finding, Severity, words};

@@ -1,15 +1,21 @@
 //! Which problems of the catalogue a finding stands for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use detectors::{self, Area, COVERED, Certainty};
+use detectors::{Area, COVERED, Certainty};
 use report::Finding;
 
 /// Problems by the codes that name them.
-pub(super) struct Problems(BTreeMap<&'static str, Vec<(&'static str, Certainty)>>);
+pub struct Problems(BTreeMap<&'static str, Vec<(&'static str, Certainty)>>);
+
+impl Default for Problems {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Problems {
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         let mut by_code: BTreeMap<&'static str, Vec<(&'static str, Certainty)>> = BTreeMap::new();
         for detector in detectors::all() {
             for code in detector.rule.reports {
@@ -24,9 +30,25 @@ impl Problems {
         Self(by_code)
     }
 
+    /// The same, by their ids.
+    pub(crate) fn ids(&self, finding: &Finding) -> BTreeSet<&'static str> {
+        self.of(finding).into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// How far the data prove a finding.
+    pub(crate) fn certainty(&self, finding: &Finding) -> Certainty {
+        let all = self.of(finding);
+        let rank = |certainty: &Certainty| match certainty {
+            Certainty::Certain => 0,
+            Certainty::Likely => 1,
+            Certainty::Hint => 2,
+        };
+        all.into_iter().map(|(_, certainty)| certainty).min_by_key(rank).unwrap_or(Certainty::Certain)
+    }
+
     /// The problems that a finding stands for. A code such as `IST0101` names several: those count that concern such an
     /// object.
-    pub(super) fn of(&self, finding: &Finding) -> Vec<(&'static str, Certainty)> {
+    pub fn of(&self, finding: &Finding) -> Vec<(&'static str, Certainty)> {
         let all = self.0.get(finding.code.as_ref()).map(Vec::as_slice).unwrap_or_default();
         let areas = areas_of(&finding.subject.kind);
         let fitting: Vec<_> = all.iter().filter(|(id, _)| areas.contains(&Area::of(id))).copied().collect();
