@@ -35,6 +35,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Serve(serve) => runtime.block_on(run_server(&serve)).map(|()| ExitCode::SUCCESS),
         Command::Run(run) => runtime.block_on(terminal::run(&run)),
+        Command::Diagnose(diagnose) => runtime.block_on(terminal::run(&diagnose.into_run())),
         Command::Capture(capture) => runtime.block_on(terminal::capture(&capture)),
         Command::Openapi => print(&api::openapi().to_pretty_json().expect("the document is JSON")),
     };

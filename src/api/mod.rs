@@ -4,6 +4,7 @@ mod artifacts;
 mod bug_report;
 mod captures;
 mod codes;
+mod diagnose;
 mod error;
 mod errors;
 mod extract;
@@ -77,6 +78,7 @@ const PACKED: &str = "application/gzip";
         (name = "kubectl", description = "What a person would look up with kubectl"),
         (name = "istioctl", description = "What a person would look up with istioctl"),
         (name = "misc", description = "The guide's miscellaneous issues: what nobody looks up with one command"),
+        (name = "mesh", description = "The mesh as a whole: what causes what, and what changed"),
         (name = "errors", description = "Known error messages: reason and recommendation"),
         (name = "runs", description = "History of what was looked at and found"),
         (name = "captures", description = "Recorded clusters that callers upload, for steps to read"),
@@ -95,6 +97,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(install::routes())
         .merge(misc::routes())
         .merge(bug_report::routes())
+        .merge(diagnose::routes())
         .routes(routes!(errors::list_errors))
         .routes(routes!(errors::find_error))
         .routes(routes!(errors::find_error_in_group))

@@ -22,6 +22,7 @@ mod lean_pod;
 mod mesh_pod;
 mod misconfiguration;
 mod pod_usage;
+mod problems;
 pub mod prometheus;
 pub mod proxy_config;
 mod proxy_sample;
@@ -67,6 +68,7 @@ pub use istiod_pods::{IstiodPods, IstiodPodsData, IstiodPodsInput};
 pub use misconfiguration::{
     FailedRequests, Misconfiguration, MisconfigurationData, MisconfigurationInput, Symptom, SymptomGroup,
 };
+pub use problems::{ProblemCandidate, Problems, UnderstoodSymptom, problems};
 pub use proxy_config::{ProxyConfig, ProxyConfigData, ProxyConfigInput, ProxyConfigKind, ProxyOutput};
 pub use proxy_status::{ProxyStatusData, ProxyStatusInput, ProxyStatusStep};
 pub use resource_status::{ResourceStatus, ResourceStatusData, ResourceStatusInput};

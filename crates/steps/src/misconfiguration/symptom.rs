@@ -69,6 +69,12 @@ pub(crate) static SYMPTOMS: &[(Symptom, &str, &[&str])] = &[
 ];
 
 impl Symptom {
+    /// Its row of the table; one without problems of its own has none.
+    pub(crate) fn row(self) -> (Self, &'static str, &'static [&'static str]) {
+        let found = SYMPTOMS.iter().find(|(symptom, ..)| *symptom == self).copied();
+        found.unwrap_or((self, "", &[]))
+    }
+
     /// In a user's words.
     pub(crate) fn title(self) -> &'static str {
         let found = SYMPTOMS.iter().find(|(symptom, ..)| *symptom == self);
