@@ -20,7 +20,7 @@ use meshtriage::cluster::Istiod;
 use meshtriage::envoy::config_dump::ConfigDump;
 use meshtriage::envoy::proxy_config::{Filter, Kind, rows_of};
 use meshtriage::redact::redact_json;
-use meshtriage::report::{Data, Format};
+use meshtriage::report::Data;
 use meshtriage::steps::{ProxyStatusInput, ProxyStatusStep, Step as _, proxy_status::Evidence};
 
 const BYTES: usize = 100_000_000;
@@ -77,7 +77,7 @@ fn status(pages: &[(Istiod, Bytes)], pods: &[Pod], part: Part) -> usize {
     if part == Part::Judged {
         return judgement.findings.len();
     }
-    let text = ProxyStatusStep::print(&input, &judgement.data, Format::Text).expect("a table");
+    let text = ProxyStatusStep::raw(&input, &judgement.data).expect("a table");
     let data = Data::of(&judgement.data);
     assert!(redact_json(data.text()).is_none());
     text.len() + serde_json::to_string_pretty(&data).expect("JSON").len()

@@ -36,6 +36,10 @@ pub struct App {
     pub places: Semaphore,
     /// A place for each stream of logs.
     pub followers: Arc<Semaphore>,
+    /// The service's own URL as callers know it, for links in messages.
+    pub public_url: Option<String>,
+    /// Origins whose pages may call from a browser.
+    pub cors_origins: Vec<http::HeaderValue>,
     /// Whether steps that change the cluster are allowed.
     pub actions_enabled: bool,
     /// Entries of the operator's own error catalogue that could not be used, for `/readyz?verbose`.

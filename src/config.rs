@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::report::Severity;
+
 /// Istio troubleshooting as an HTTP API.
 #[derive(Debug, Parser)]
 #[command(name = "meshtriage", version, about, long_about = None)]
@@ -17,13 +19,39 @@ pub enum Command {
     /// Serve the API.
     Serve(Box<Serve>),
     /// Run one step without a server and print its answer.
+    #[command(after_help = EXIT_CODES)]
     Run(Box<Run>),
     /// Find the causes of trouble: one call, the gravest first.
     Diagnose(Box<Diagnose>),
+    /// List the steps, or describe one: inputs, permissions, formats.
+    Steps(Steps),
     /// Record a live cluster into an archive.
     Capture(Box<Capture>),
     /// Print the OpenAPI document.
     Openapi,
+    /// Print completions for a shell.
+    Completions(Completions),
+    /// Print the manual page.
+    Man,
+}
+
+/// What the exit codes of `run` mean.
+const EXIT_CODES: &str = "Exit codes:
+   0  the step was carried out, and found nothing that --fail-on asks for
+   1  it could not be carried out: the cluster cannot be reached, a file cannot be read
+  64  wrong call: no such step, input, format, namespace, revision or object
+  65  istioctl.analyze: a document cannot be read
+  79  findings of the severity that --fail-on asks for, or worse";
+
+#[derive(Debug, Args)]
+pub struct Steps {
+    /// Id of a step, for example `kubectl.istiod-logs`. Without it, all are listed.
+    pub step: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Completions {
+    pub shell: clap_complete::Shell,
 }
 
 /// Which cluster to read.
@@ -69,6 +97,12 @@ pub struct Serve {
     /// Address to listen on.
     #[arg(long, env = "MESHTRIAGE_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// URL under which callers reach the service, for links in messages and reports: `https://meshtriage.example.com`.
+    #[arg(long, env = "MESHTRIAGE_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Origin whose pages may call from a browser, such as `https://portal.example.com`; repeat it for several. Default: none.
+    #[arg(long, env = "MESHTRIAGE_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    pub cors_origin: Vec<http::HeaderValue>,
     /// Where the history of runs is kept: `sqlite://FILE`, `sqlite::memory:` or `postgres://…`.
     #[arg(long, env = "MESHTRIAGE_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     #[arg(default_value = "sqlite://meshtriage.db")]
@@ -183,20 +217,26 @@ pub enum LogFormat {
 
 #[derive(Debug, Args)]
 pub struct Run {
-    /// Id of the step, for example `kubectl.istiod-logs`. An unknown id prints them all.
+    /// Id of the step, for example `kubectl.istiod-logs`; `meshtriage steps` lists them.
     pub step: String,
     #[command(flatten)]
     pub cluster: ClusterArgs,
-    /// YAML files to read instead of a cluster. `istioctl.analyze` takes them as proposed on top of one, if a cluster is
+    /// YAML files or folders to read instead of a cluster; `-` is standard input. `istioctl.analyze` takes them as proposed on top of one, if a cluster is
     /// named too.
     #[arg(long, value_name = "FILES", value_delimiter = ',')]
     pub files: Vec<PathBuf>,
     /// An input of the step; repeat it for several, or for a list.
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     pub input: Vec<(String, String)>,
-    /// Form of the answer.
+    /// Form of the answer: json, text, raw, yaml, markdown, slack, adaptive-card, html, csv, sarif, junit.
     #[arg(long, value_name = "FORMAT", default_value = "json")]
     pub format: String,
+    /// Severity of findings that ends with exit code 79. Default: `never`; for `istioctl.analyze` its `failure_threshold`;
+    /// for `--format junit` `error`.
+    #[arg(long, value_name = "SEVERITY")]
+    pub fail_on: Option<FailOn>,
+    #[command(flatten)]
+    pub colour: Colour,
     /// Allow a step that changes the cluster.
     #[arg(long)]
     pub enable_actions: bool,
@@ -227,15 +267,20 @@ pub struct Diagnose {
     /// Look at objects, events and the logs of istiod and gateways alone.
     #[arg(long)]
     pub quick: bool,
-    /// Form of the answer.
+    /// Form of the answer: text, json, yaml, markdown, slack, adaptive-card, html, csv, sarif, junit.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: String,
+    /// Severity of causes that ends with exit code 79. Default: `never`.
+    #[arg(long, value_name = "SEVERITY")]
+    pub fail_on: Option<FailOn>,
+    #[command(flatten)]
+    pub colour: Colour,
 }
 
 impl Diagnose {
     /// The same as a run of the step.
     pub fn into_run(self) -> Run {
-        let Self { text, cluster, namespace, from, to, symptom, quick, format } = self;
+        let Self { text, cluster, namespace, from, to, symptom, quick, format, fail_on, colour } = self;
         let named = |name: &str, values: Vec<String>| -> Vec<(String, String)> {
             values.into_iter().map(|value| (name.to_owned(), value)).collect()
         };
@@ -253,8 +298,59 @@ impl Diagnose {
             files: Vec::new(),
             input,
             format,
+            fail_on,
+            colour,
             enable_actions: false,
             out: PathBuf::new(),
+        }
+    }
+}
+
+/// Findings that end a run with an exit code of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    Error,
+    Warning,
+    Info,
+    Never,
+}
+
+impl FailOn {
+    pub fn severity(self) -> Option<Severity> {
+        match self {
+            Self::Error => Some(Severity::Error),
+            Self::Warning => Some(Severity::Warning),
+            Self::Info => Some(Severity::Info),
+            Self::Never => None,
+        }
+    }
+}
+
+/// Whether the output has colours.
+#[derive(Debug, Clone, Args)]
+pub struct Colour {
+    /// Colours in the text: on a terminal only, always or never.
+    #[arg(long, env = "MESHTRIAGE_COLOR", value_name = "WHEN", default_value = "auto")]
+    pub color: ColourWhen,
+    /// Set by people who want no colours anywhere (<https://no-color.org>).
+    #[arg(long, env = "NO_COLOR", hide = true)]
+    pub no_color: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColourWhen {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Colour {
+    pub fn is_wanted(&self, terminal: bool) -> bool {
+        let refused = self.no_color.as_ref().is_some_and(|set| !set.is_empty());
+        match self.color {
+            ColourWhen::Auto => terminal && !refused,
+            ColourWhen::Always => true,
+            ColourWhen::Never => false,
         }
     }
 }

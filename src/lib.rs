@@ -13,6 +13,6 @@ pub mod terminal;
 pub mod uploads;
 
 pub use {
-    analyzers, cluster, cluster::clock, detectors, envoy, known_errors as errors, logs, mesh,
+    analyzers, cluster, cluster::clock, detectors, envoy, known_errors as errors, logs, mesh, problems,
     recorded_cluster as capture, redact, report, selection, steps, steps::prometheus,
 };

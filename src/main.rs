@@ -37,7 +37,10 @@ fn main() -> ExitCode {
         Command::Run(run) => runtime.block_on(terminal::run(&run)),
         Command::Diagnose(diagnose) => runtime.block_on(terminal::run(&diagnose.into_run())),
         Command::Capture(capture) => runtime.block_on(terminal::capture(&capture)),
-        Command::Openapi => print(&api::openapi().to_pretty_json().expect("the document is JSON")),
+        Command::Steps(steps) => terminal::steps(steps.step.as_deref()),
+        Command::Openapi => terminal::print(&format!("{:#}", api::openapi())),
+        Command::Completions(completions) => terminal::completions(completions.shell),
+        Command::Man => terminal::manual(),
     };
     // A blocking read of a closed terminal or a pod that hangs must not keep the program.
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -55,11 +58,6 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     // Standard error may be closed; there is nobody left to tell then.
     let _ = writeln!(std::io::stderr(), "meshtriage: {error:#}");
     ExitCode::FAILURE
-}
-
-fn print(text: &str) -> anyhow::Result<ExitCode> {
-    writeln!(std::io::stdout(), "{text}").context("cannot write to standard output")?;
-    Ok(ExitCode::SUCCESS)
 }
 
 async fn run_server(serve: &Serve) -> anyhow::Result<()> {

@@ -58,12 +58,9 @@ async fn open_recording(path: &Path, name: String, settings: Settings) -> anyhow
 }
 
 /// Opens YAML files as a cluster of nothing but their objects.
-pub async fn open_files(files: &[PathBuf], args: &ClusterArgs) -> anyhow::Result<Cluster> {
+pub async fn open_files(path: &Path, args: &ClusterArgs) -> anyhow::Result<Cluster> {
     let settings = Settings { istio_namespace: args.istio_namespace.clone(), ..Settings::default() };
-    match files {
-        [one] => open_recording(one, one.display().to_string(), settings).await,
-        _ => bail!("several files are not read yet"),
-    }
+    open_recording(path, path.display().to_string(), settings).await
 }
 
 /// An opened recording as a cluster. Its clock stands at the time of the recording.
@@ -157,6 +154,8 @@ pub async fn app(serve: &Serve) -> anyhow::Result<App> {
         },
         places: Semaphore::new(usize::from(serve.max_steps)),
         followers: Arc::new(Semaphore::new(16)),
+        public_url: serve.public_url.clone(),
+        cors_origins: serve.cors_origin.clone(),
         actions_enabled: serve.enable_actions,
         notes,
     })

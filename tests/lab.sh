@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Real API servers on loopback for the live tests, from the lab of the shared folder beside the project.
+# Real API servers on loopback for the live tests: tests/lab, with the recordings of tests/recordings.
 #
+#   tests/lab.sh built DIR    whether they are built
 #   tests/lab.sh build DIR    builds kube-apiserver, etcd and kwok into DIR/bin, where they are kept (minutes, once)
 #   tests/lab.sh start DIR    starts one server for each recording and an empty one, each afresh (seconds)
 #   tests/lab.sh stop DIR     ends them all
@@ -10,11 +11,10 @@ set -euo pipefail
 
 fail() { echo "lab.sh: $*" >&2; exit 1; }
 
-[ $# -eq 2 ] || fail "usage: tests/lab.sh build|start|stop DIR"
+[ $# -eq 2 ] || fail "usage: tests/lab.sh built|build|start|stop DIR"
 command=$1
-shared=$(cd "$(dirname "$0")/../.." && pwd)/shared
-lab=$shared/lab/lab.py
-[ -f "$lab" ] || fail "$lab is missing: the live tests need the shared folder beside the project"
+tests=$(cd "$(dirname "$0")" && pwd)
+lab=$tests/lab/lab.py
 mkdir -p "$2"
 LAB=$(cd "$2" && pwd)
 export LAB
@@ -25,6 +25,20 @@ empty=${#recordings[@]}
 down() {
     for number in $(seq 0 "$empty"); do python3 "$lab" down --instance "$number" & done
     wait
+}
+
+# A recording's folder, which the tests use too: see tests/it/support/recordings.rs.
+unpacked() {
+    local archive=$tests/recordings/$1.tar.gz hash folder
+    hash=$(sha256sum "$archive" | cut -c 1-12)
+    folder=$(dirname "$LAB")/recordings/$1-$hash
+    if [ ! -d "$folder" ]; then
+        rm -rf "$folder.part"
+        mkdir -p "$folder.part"
+        tar --extract --gzip --file "$archive" --directory "$folder.part"
+        mv --no-target-directory "$folder.part" "$folder"
+    fi
+    echo "$folder"
 }
 
 # The lab has fixed ports. A server of somebody else behind one of them would be loaded with our objects.
@@ -62,13 +76,16 @@ keep_node_alive() {
 }
 
 case $command in
+built)
+    for program in hyperkube etcd kwok; do [ -x "$LAB/bin/$program" ] || exit 1; done
+    ;;
 build)
     python3 "$lab" build
     ;;
 start)
     down
     for number in "${!recordings[@]}"; do
-        up "$number" --capture "$shared/captures/${recordings[$number]}"
+        up "$number" --capture "$(unpacked "${recordings[$number]}")"
     done
     up "$empty" --controllers
     keep_node_alive
@@ -76,5 +93,5 @@ start)
 stop)
     down
     ;;
-*) fail "usage: tests/lab.sh build|start|stop DIR" ;;
+*) fail "usage: tests/lab.sh built|build|start|stop DIR" ;;
 esac

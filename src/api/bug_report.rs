@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     AppState,
     error::{self, ApiError, ApiResult},
-    extract::{Caller, JsonBody, StepParams, StepQuery},
+    extract::{ActionParams, Caller, JsonBody, StepQuery},
     results::{self, RunStatus},
 };
 use crate::{
@@ -37,7 +37,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         ("wait" = Option<u32>, Query, description = "Seconds to wait for the end, at most 50."),
         ("Idempotency-Key" = Option<String>, Header, max_length = 255,
             description = "The same request with the same key begins no second run."),
-        StepParams),
+        ActionParams),
     responses((status = 200, body = runs::Answer<steps::BugReportData>), (status = 202, body = RunStatus), ApiError))]
 async fn make_bug_report(
     state: AppState,
@@ -69,7 +69,7 @@ async fn make_bug_report(
     }
     let run = state.history.run(state.cluster.id(), started.run).await?.ok_or_else(ApiError::no_such_run)?;
     let mut response = if !wait.is_zero() && results::is_done(&run.header) {
-        results::ended(run, format)?
+        results::ended(&state, run, format)?
     } else {
         results::status(&state, run.header, StatusCode::ACCEPTED).await?
     };

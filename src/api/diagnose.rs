@@ -38,8 +38,9 @@ async fn diagnose(
 ) -> ApiResult<Response> {
     query.no_inputs()?;
     let prepared = Diagnose.prepare(Inputs::Json(body))?;
+    let wanted = query.wanted();
     let place = state.place(&caller, query.capture.take().as_deref()).await?;
-    state.answer_prepared(prepared.as_ref(), &place, query.format).await
+    state.answer_prepared(prepared.as_ref(), &place, wanted).await
 }
 
 /// List what changed

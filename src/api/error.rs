@@ -208,6 +208,12 @@ impl From<cluster::Error> for ApiError {
             Error::Refused { .. } => CONFLICT,
             Error::ReadOnly => CAPTURE_IS_READ_ONLY,
             Error::Input { field, why } => return vec![Invalid::new(field, "unknown_value", why)].into(),
+            Error::NoSuch { field, .. } => {
+                let text = error.to_string();
+                let mut problem = Self::new(NOT_FOUND, text.clone());
+                problem.errors = vec![Invalid::new(field, "not_found", text)];
+                return problem;
+            }
         };
         Self::new(kind, cluster::chain(&error))
     }
@@ -336,6 +342,11 @@ pub(super) async fn find_problem(
         retryable: kind.retryable,
         about: kind.about,
     }))
+}
+
+/// The codes of all kinds.
+pub(super) fn codes() -> Vec<&'static str> {
+    KINDS.iter().map(|kind| kind.code).collect()
 }
 
 /// The schema that every operation's errors refer to.

@@ -14,13 +14,17 @@ use bytes::Bytes;
 use http::header;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
-use super::error::{self, ApiError};
+use super::{
+    accept,
+    error::{self, ApiError},
+};
 use crate::{
     app::App,
     auth,
-    report::Format,
+    report::{Format, Severity, View},
+    runs::Wanted,
     steps::{Inputs, Invalid},
 };
 
@@ -74,13 +78,56 @@ fn credential(parts: &Parts) -> Option<&str> {
     bearer.or_else(|| parts.headers.get("x-api-key").and_then(|value| value.to_str().ok()))
 }
 
+/// How much of an answer is wanted.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "documents what `View` reads")]
+enum ViewName {
+    Full,
+    Summary,
+}
+
+/// Orders of findings.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents what `View` reads")]
+enum SortName {
+    #[schema(rename = "-severity")]
+    WorstFirst,
+    #[schema(rename = "severity")]
+    MildestFirst,
+    #[schema(rename = "code")]
+    Code,
+    #[schema(rename = "-code")]
+    CodeReversed,
+    #[schema(rename = "namespace")]
+    Namespace,
+    #[schema(rename = "-namespace")]
+    NamespaceReversed,
+    #[schema(rename = "kind")]
+    Kind,
+    #[schema(rename = "-kind")]
+    KindReversed,
+}
+
 /// Parameters of every step.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "documents the parameters that `StepQuery` reads")]
 pub(super) struct StepParams {
-    /// Form of the answer: `json`, `text`, `yaml`, `markdown`, `sarif` or `junit`. Without it, `Accept` decides.
+    /// Form of the answer. Without it, `Accept` decides.
     format: Option<Format>,
+    /// Only findings of this severity, or worse. The verdict and the counts are those of all.
+    #[param(inline)]
+    min_severity: Option<Severity>,
+    /// Only so many findings.
+    #[param(minimum = 1, maximum = 10000)]
+    top: Option<u32>,
+    /// `summary` leaves out the step's data and the evidence of findings.
+    #[param(inline)]
+    view: Option<ViewName>,
+    /// Order of the findings: by `severity`, `code`, `namespace` or `kind`, with `-` the other way round.
+    #[param(inline)]
+    sort: Option<SortName>,
     /// Id of an uploaded capture (`POST /v1/captures`) to answer from, instead of from the cluster.
     #[param(value_type = Option<uuid::Uuid>)]
     capture: Option<String>,
@@ -88,13 +135,25 @@ pub(super) struct StepParams {
     errors: Option<String>,
 }
 
-/// Parameters of every step that changes the cluster. It cannot be carried out in a capture.
+/// The same without `capture`: what changes the cluster, and what has ended, reads none.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "documents the parameters that `StepQuery` reads")]
 pub(super) struct ActionParams {
-    /// Form of the answer: `json`, `text`, `yaml`, `markdown`, `sarif` or `junit`. Without it, `Accept` decides.
+    /// Form of the answer. Without it, `Accept` decides.
     format: Option<Format>,
+    /// Only findings of this severity, or worse. The verdict and the counts are those of all.
+    #[param(inline)]
+    min_severity: Option<Severity>,
+    /// Only so many findings.
+    #[param(minimum = 1, maximum = 10000)]
+    top: Option<u32>,
+    /// `summary` leaves out the step's data and the evidence of findings.
+    #[param(inline)]
+    view: Option<ViewName>,
+    /// Order of the findings: by `severity`, `code`, `namespace` or `kind`, with `-` the other way round.
+    #[param(inline)]
+    sort: Option<SortName>,
     /// `json` sends problems as `application/json`, for clients that read nothing else.
     errors: Option<String>,
 }
@@ -106,9 +165,15 @@ pub(super) struct StepQuery {
     /// Id of an uploaded capture, as it was given.
     pub(super) capture: Option<String>,
     pub(super) format: Format,
+    /// How much of the answer is wanted.
+    pub(super) view: View,
 }
 
 impl StepQuery {
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted { view: self.view, ..self.format.into() }
+    }
+
     /// The inputs, with one that stands in the path.
     pub(super) fn with(mut self, name: &str, value: String) -> Self {
         self.pairs.push((name.to_owned(), value));
@@ -120,7 +185,7 @@ impl StepQuery {
     }
 
     /// The format of a step that changes the cluster: no capture can be named. Its inputs stand in the body.
-    pub(super) fn of_action(self) -> Result<Format, ApiError> {
+    pub(super) fn of_action(self) -> Result<Wanted, ApiError> {
         if self.capture.is_some() {
             return Err(ApiError::new(
                 error::CAPTURE_IS_READ_ONLY,
@@ -128,16 +193,16 @@ impl StepQuery {
             ));
         }
         self.no_inputs()?;
-        Ok(self.format)
+        Ok(self.wanted())
     }
 
-    /// The format, where the query says nothing else.
-    pub(super) fn only_format(self) -> Result<Format, ApiError> {
+    /// The form of the answer, where the query says nothing else.
+    pub(super) fn only_format(self) -> Result<Wanted, ApiError> {
         if self.capture.is_some() {
             return Err(vec![Invalid::new("capture", "unknown_field", "is no parameter here")].into());
         }
         self.no_inputs()?;
-        Ok(self.format)
+        Ok(self.wanted())
     }
 
     /// Refuses inputs in the query, where they stand in the body.
@@ -167,14 +232,15 @@ impl<S: Send + Sync> FromRequestParts<S> for StepQuery {
         let query = parts.uri.query().unwrap_or_default();
         check_encoding(query)?;
         let mut pairs = Vec::new();
-        let (mut capture, mut format) = (None, accepted(parts));
+        let (mut capture, mut format, mut view) = (None, None, View::default());
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             match name.as_ref() {
                 "format" => {
-                    format = Format::named(&value).ok_or_else(|| {
+                    let named = Format::named(&value).ok_or_else(|| {
                         let known = Format::ALL.map(Format::name).join(", ");
                         vec![Invalid::new("format", "unknown_value", format!("must be one of {known}"))]
                     })?;
+                    format = Some(named);
                 }
                 "errors" => {}
                 "capture" => {
@@ -182,10 +248,18 @@ impl<S: Send + Sync> FromRequestParts<S> for StepQuery {
                         return Err(vec![Invalid::new("capture", "type", "may be given only once")].into());
                     }
                 }
-                _ => pairs.push((name.into_owned(), value.into_owned())),
+                _ => match view.take(&name, &value) {
+                    Some(Err(message)) => return Err(vec![Invalid::new(&name, "unknown_value", message)].into()),
+                    Some(Ok(())) => {}
+                    None => pairs.push((name.into_owned(), value.into_owned())),
+                },
             }
         }
-        Ok(Self { pairs, capture, format })
+        let format = match format {
+            Some(format) => format,
+            None => accept::format(&parts.headers)?,
+        };
+        Ok(Self { pairs, capture, format, view })
     }
 }
 
@@ -231,23 +305,6 @@ fn percent_decoded(text: &str) -> Vec<u8> {
         }
     }
     bytes
-}
-
-/// The first format of `Accept` that we write; JSON where it says nothing that we know.
-fn accepted(parts: &Parts) -> Format {
-    let accept = parts.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    for media in accept.split(',') {
-        match media.split(';').next().unwrap_or_default().trim() {
-            "text/plain" => return Format::Text,
-            "application/yaml" | "text/yaml" => return Format::Yaml,
-            "text/markdown" => return Format::Markdown,
-            "application/sarif+json" => return Format::Sarif,
-            "application/xml" | "text/xml" => return Format::Junit,
-            "application/json" => return Format::Json,
-            _ => {}
-        }
-    }
-    Format::Json
 }
 
 /// A part of the path.

@@ -48,7 +48,7 @@ pub(super) async fn istiod_logs(
         .map_err(|_| ApiError::new(error::OVERLOADED, "too many logs are being followed"))?;
     let client = state.authority.client_for(std::sync::Arc::clone(caller), Trail::default());
     let cluster = state.cluster.through(client);
-    let istiods = cluster.control_plane_of(&input.namespace, input.revision.as_deref()).await?.istiods;
+    let istiods = cluster.control_plane_of(&input.istio_namespace, input.revision.as_deref()).await?.istiods;
     let mut streams = Vec::new();
     for istiod in istiods.into_iter().take(MAX_PODS) {
         let namespace = istiod.pod.metadata.namespace.clone().unwrap_or_default();

@@ -50,7 +50,7 @@ async fn analyze_files(
     let bytes = Bytes::from_request(request, &state).await.map_err(|error| body_error(&error))?;
     let text = String::from_utf8(bytes.to_vec())
         .map_err(|error| ApiError::new(error::INVALID_REQUEST, format!("the body is not UTF-8: {error}")))?;
-    let (format, capture) = (query.format, query.capture.take());
+    let (wanted, capture) = (query.wanted(), query.capture.take());
     let input: AnalyzeInput = match media.as_str() {
         "application/json" => {
             query.no_inputs()?;
@@ -70,5 +70,5 @@ async fn analyze_files(
     };
     let prepared = steps::prepared::<steps::Analyze>(input)?;
     let place = state.place(&caller, capture.as_deref()).await?;
-    state.answer_prepared(prepared.as_ref(), &place, format).await
+    state.answer_prepared(prepared.as_ref(), &place, wanted).await
 }

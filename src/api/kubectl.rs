@@ -28,6 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(resource_status))
         .routes(routes!(crds))
         .routes(routes!(custom_resources))
+        .routes(routes!(custom_resource))
         .routes(routes!(istiod_pods))
         .routes(routes!(sidecar_logs))
         .routes(routes!(envoy_page))
@@ -93,9 +94,27 @@ async fn custom_resources(
     state.answer_query(&steps::CustomResources, &caller, query.with("crd", crd)).await
 }
 
+/// Object of a custom resource type
+///
+/// One object, itself and with what its own status says is wrong: `data.objects[0].object` is what
+/// `kubectl get --output json` prints, without secrets. Objects without a namespace: `…/resources?name=`.
+#[utoipa::path(get, path = "/v1/kubectl/crds/{crd}/resources/{namespace}/{name}", tag = "kubectl",
+    params(("crd" = String, Path, max_length = 253), ("namespace" = String, Path, max_length = 63),
+        ("name" = String, Path, max_length = 253), ("output" = inline(Option<steps::KubectlOutput>), Query), StepParams),
+    responses((status = 200, body = Answer<CustomResourcesData>), ApiError))]
+async fn custom_resource(
+    state: AppState,
+    Caller(caller): Caller,
+    PathOf((crd, namespace, name)): PathOf<(String, String, String)>,
+    query: StepQuery,
+) -> ApiResult<Response> {
+    let query = query.with("crd", crd).with("namespace", namespace).with("name", name);
+    state.answer_query(&steps::CustomResources, &caller, query).await
+}
+
 /// istiod's pods
 ///
-/// The pods of the control plane in full, and what is wrong with them. `format=yaml` is what kubectl prints.
+/// The pods of the control plane in full, and what is wrong with them. `format=raw` is what kubectl prints.
 #[utoipa::path(get, path = "/v1/kubectl/istiod-pods", tag = "kubectl", params(IstiodPodsInput, StepParams),
     responses((status = 200, body = Answer<IstiodPodsData>), ApiError))]
 async fn istiod_pods(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {

@@ -23,7 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 /// Status of the proxies
 ///
 /// Whether every proxy has what istiod sent it, asked of every replica of every revision. A replica that does not answer
-/// hides no other. `format=text` is istioctl's table, with `output=json` or `output=yaml` its documents.
+/// hides no other. `format=raw` is istioctl's table, with `output=json` or `output=yaml` its documents.
 #[utoipa::path(get, path = "/v1/istioctl/proxy-status", tag = "istioctl", params(ProxyStatusInput, StepParams),
     responses((status = 200, body = Answer<ProxyStatusData>), ApiError))]
 async fn proxy_status(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
@@ -52,7 +52,7 @@ async fn proxy_status_of_pod(
 
 /// Configuration of a proxy
 ///
-/// What the Envoy of one pod has of one kind, and what is wrong in it. `format=text` is istioctl's table, with
+/// What the Envoy of one pod has of one kind, and what is wrong in it. `format=raw` is istioctl's table, with
 /// `output=json` or `output=yaml` its dump; `dump=true` adds the dump to the data. `pod` is istioctl's target,
 /// `[<type>/]<name>[.<namespace>]`: a pod, or the first pod, in kubectl's order for logs, of a `Deployment`
 /// (`deployment%2Fcart`), `ReplicaSet`, `StatefulSet`, `DaemonSet`, `Job`, `Service`, `ReplicationController` or a `Gateway` of the

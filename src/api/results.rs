@@ -16,13 +16,13 @@ use uuid::Uuid;
 use super::{
     AppState,
     error::{self, ApiError, ApiResult},
-    extract::{Caller, NoParameters, PathOf, StepParams, StepQuery},
+    extract::{ActionParams, Caller, NoParameters, PathOf, StepQuery},
     runs::visible,
 };
 use crate::{
     history::{Run, RunHeader, capture_of},
-    report::{Completeness, Data, Format, Progress, State, Verdict},
-    runs::{Answer, Answered, RunLinks, RunSummary, render},
+    report::{Completeness, Data, Progress, State},
+    runs::{Answer, Answered, RunLinks, RunSummary, Wanted, render},
     steps::{self, Invalid},
 };
 
@@ -135,7 +135,7 @@ pub(super) async fn wait_for_end(state: &AppState, run: Uuid, wait: Duration) {
 /// What the run answered, once it has ended; 202 with its progress until then (`wait=N` waits up to N seconds for the end,
 /// at most 50). A run that failed or was canceled answers so too, in `run.state`.
 #[utoipa::path(get, path = "/v1/runs/{id}/result", tag = "runs",
-    params(("id" = Uuid, Path), ("wait" = Option<u32>, Query), StepParams),
+    params(("id" = Uuid, Path), ("wait" = Option<u32>, Query), ActionParams),
     responses((status = 200, body = Answer<Value>), (status = 202, body = RunStatus), ApiError))]
 pub(super) async fn run_result(
     state: AppState,
@@ -154,16 +154,16 @@ pub(super) async fn run_result(
     if !is_done(&run.header) {
         return status(&state, run.header, StatusCode::ACCEPTED).await;
     }
-    ended(run, format)
+    ended(&state, run, format)
 }
 
-/// A run that has ended, in the format asked for.
-pub(super) fn ended(run: Run, format: Format) -> ApiResult<Response> {
+/// A run that has ended, in the form asked for.
+pub(super) fn ended(state: &AppState, run: Run, wanted: Wanted) -> ApiResult<Response> {
     let answered = answered(run)?;
     let step = &answered.answer.run.step;
     let title = steps::find(step).map_or(step.as_str(), |step| step.about().title).to_owned();
-    let mut response = render(&answered, &title, format).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    let mut response = render(&answered, &title, state.public_url.as_deref(), wanted).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(wanted.format.content_type()));
     Ok(response)
 }
 
@@ -181,7 +181,7 @@ fn answered(run: Run) -> ApiResult<Answered> {
             id: header.id,
             step: header.step,
             state: header.state,
-            verdict: header.verdict.unwrap_or(Verdict::Unknown),
+            verdict: header.verdict,
             completeness: header.completeness.unwrap_or(Completeness::Partial),
             started_at: header.started_at,
             duration_ms: header.duration_ms.unwrap_or_default(),
@@ -194,6 +194,7 @@ fn answered(run: Run) -> ApiResult<Answered> {
         summary: if header.summary.is_empty() { why } else { header.summary },
         counts: header.counts,
         findings: Vec::new(),
+        not_shown: 0,
         skipped: Vec::new(),
         commands: Vec::new(),
         data: Data::of(&()),

@@ -13,13 +13,23 @@ pub struct Answer<D> {
     /// In one line, for people.
     pub summary: String,
     pub counts: Counts,
-    /// What is wrong, the worst first.
+    /// What is wrong, the worst first unless `sort` says otherwise.
     pub findings: Vec<Finding>,
+    /// Findings that `min_severity` or `top` left out.
+    #[serde(default, skip_serializing_if = "none")]
+    pub not_shown: u64,
     /// What could not be read, and why. While it is not empty, the mesh is not known to be well.
     pub skipped: Vec<Skipped>,
     /// Command lines that show a person the same.
     pub commands: Vec<String>,
+    /// Left out with `view=summary`.
+    #[schema(required = false)]
     pub data: D,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How the run went.
@@ -29,7 +39,9 @@ pub struct RunSummary {
     /// Id of the step.
     pub step: String,
     pub state: State,
-    pub verdict: Verdict,
+    /// Whether the mesh is well; a dry run does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
     pub completeness: Completeness,
     #[schema(value_type = String, format = DateTime)]
     pub started_at: jiff::Timestamp,

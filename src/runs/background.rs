@@ -23,7 +23,7 @@ use crate::{
     auth::{Caller, Trail},
     cluster::{Cluster, chain},
     history::{Artifact, Begun, RequestKey, Run},
-    report::{Progress, State},
+    report::{Progress, State, Verdict},
     steps::{Outcome, Prepared},
 };
 
@@ -257,7 +257,8 @@ impl Task {
             Ended::Made(made) => {
                 let Made { outcome, artifacts } = *made;
                 let answered = self.carried.answer(&self.place.cluster_id, app.clock, outcome);
-                app.metrics.step(self.carried.step, answered.answer.run.verdict);
+                let verdict = answered.answer.run.verdict.unwrap_or(Verdict::Unknown);
+                app.metrics.step(self.carried.step, verdict);
                 let run = self.carried.record(app, &self.place, self.prepared.as_ref(), &self.trail, &answered.answer);
                 (run, answered.answer.findings, artifacts)
             }

@@ -5,6 +5,7 @@ mod background;
 pub mod bug_report;
 pub mod checklists;
 mod place;
+mod render;
 pub mod several;
 mod upkeep;
 
@@ -17,6 +18,7 @@ use uuid::Uuid;
 pub use answer::{Answer, RunLinks, RunSummary};
 pub use background::{Background, LEASE, Made, Running, Started, Work, start};
 pub use place::Place;
+pub use render::{Wanted, render, render_text};
 pub use upkeep::{clean, end_abandoned};
 
 use crate::{
@@ -27,8 +29,8 @@ use crate::{
     cluster,
     history::{self, Run, RunHeader, capture_of},
     redact,
-    report::{Completeness, Counts, Data, Finding, Format, State, Verdict, fingerprint, junit, sarif, words},
-    steps::{Invalid, Outcome, Prepared},
+    report::{Completeness, Counts, Data, Finding, Format, Skipped, State, Verdict, fingerprint},
+    steps::{Diagnose, Invalid, Outcome, Prepared, Step as _},
 };
 
 /// A larger answer is kept without its data: findings and counts are what the history is read for.
@@ -122,6 +124,9 @@ async fn succeeded(
     outcome: Outcome,
 ) -> Answered {
     let mut answered = started.answer(&place.cluster_id, app.clock, outcome);
+    if is_dry_run(prepared) {
+        answered.answer.run.verdict = None;
+    }
     let record = started.record(app, place, prepared, trail, &answered.answer);
     if let Err(problem) = app.history.record(&record, &answered.answer.findings).await {
         app.metrics.not_recorded();
@@ -130,8 +135,13 @@ async fn succeeded(
         answered.answer.run.recorded = false;
         answered.answer.run.not_recorded_because = Some(why);
     }
-    app.metrics.step(started.step, answered.answer.run.verdict);
+    app.metrics.step(started.step, answered.answer.run.verdict.unwrap_or(Verdict::Unknown));
     answered
+}
+
+/// What would be done was said, and the mesh was not looked at.
+pub fn is_dry_run(prepared: &dyn Prepared) -> bool {
+    prepared.inputs().get("dry_run").and_then(Value::as_bool) == Some(true)
 }
 
 fn redact_finding(finding: &mut Finding) {
@@ -161,6 +171,21 @@ fn summed_up(looked_at: &str, counts: Counts, skipped: usize) -> String {
     parts.join("; ")
 }
 
+/// What could not be read, each once, with all that is silent without it.
+fn each_once(skipped: Vec<Skipped>) -> Vec<Skipped> {
+    let mut once: Vec<Skipped> = Vec::with_capacity(skipped.len());
+    for part in skipped {
+        match once.iter_mut().find(|known| known.what == part.what && known.why == part.why) {
+            Some(known) => {
+                let more: Vec<_> = part.silences.into_iter().filter(|one| !known.silences.contains(one)).collect();
+                known.silences.extend(more);
+            }
+            None => once.push(part),
+        }
+    }
+    once
+}
+
 impl Carried {
     pub fn begin(step: &'static str, caller: &Arc<Caller>, clock: Clock) -> Self {
         Self { id: Uuid::now_v7(), step, started_at: clock.now(), caller: Arc::clone(caller) }
@@ -174,6 +199,7 @@ impl Carried {
     /// Puts an outcome into the envelope: sorted, fingerprinted, and with secrets taken out.
     pub fn answer(&self, cluster_id: &str, clock: Clock, outcome: Outcome) -> Answered {
         let Outcome { mut data, mut findings, skipped, commands, summary, printed } = outcome;
+        let skipped = each_once(skipped);
         if let Some(redacted) = redact::redact_json(data.text()) {
             data = Data::of(&redacted);
         }
@@ -181,16 +207,19 @@ impl Carried {
             redact_finding(finding);
             finding.fingerprint = fingerprint(cluster_id, finding);
         }
-        findings.sort_by(|a, b| {
-            b.severity.cmp(&a.severity).then_with(|| a.code.cmp(&b.code)).then_with(|| a.subject.cmp(&b.subject))
-        });
+        // A diagnosis puts its causes in order itself.
+        if self.step != Diagnose::ABOUT.id {
+            findings.sort_by(|a, b| {
+                b.severity.cmp(&a.severity).then_with(|| a.code.cmp(&b.code)).then_with(|| a.subject.cmp(&b.subject))
+            });
+        }
         let counts = Counts::of(&findings);
         let completeness = Completeness::of(&skipped);
         let run = RunSummary {
             id: self.id,
             step: self.step.to_owned(),
             state: State::Succeeded,
-            verdict: Verdict::of(counts, completeness),
+            verdict: Some(Verdict::of(counts, completeness)),
             completeness,
             started_at: self.started_at,
             duration_ms: self.elapsed_ms(clock),
@@ -202,7 +231,7 @@ impl Carried {
         };
         let summary = summed_up(&summary, counts, skipped.len());
         let printed = printed.map(|text| redact::redact_text(&text).into_owned());
-        Answered { answer: Answer { run, summary, counts, findings, skipped, commands, data }, printed }
+        Answered { answer: Answer { run, summary, counts, findings, not_shown: 0, skipped, commands, data }, printed }
     }
 
     fn elapsed_ms(&self, clock: Clock) -> i64 {
@@ -212,7 +241,7 @@ impl Carried {
     fn record(&self, app: &App, place: &Place, prepared: &dyn Prepared, trail: &Trail, answer: &Answer<Data>) -> Run {
         let mut header = self.blank(app, place, prepared, trail);
         header.state = State::Succeeded;
-        header.verdict = Some(answer.run.verdict);
+        header.verdict = answer.run.verdict;
         header.completeness = Some(answer.run.completeness);
         header.counts = answer.counts;
         header.summary.clone_from(&answer.summary);
@@ -267,37 +296,15 @@ fn stored(answer: &Answer<Data>) -> String {
         }
     }
     let omitted = json!({ "omitted": format!("larger than {MAX_STORED_BYTES} bytes") });
-    let Answer { run, summary, counts, findings, skipped, commands, data: _ } = answer;
+    let Answer { run, summary, counts, findings, not_shown, skipped, commands, data: _ } = answer;
     text(&Answer {
         run: run.clone(),
         summary: summary.clone(),
         counts: *counts,
         findings: findings.clone(),
+        not_shown: *not_shown,
         skipped: skipped.clone(),
         commands: commands.clone(),
         data: Data::of(&omitted),
     })
-}
-
-/// Writes an answer in a format.
-pub fn render(answered: &Answered, title: &str, format: Format) -> String {
-    let Answered { answer, printed } = answered;
-    if let Some(printed) = printed {
-        return printed.clone();
-    }
-    let shown = words::Shown {
-        title,
-        summary: &answer.summary,
-        findings: &answer.findings,
-        skipped: &answer.skipped,
-        commands: &answer.commands,
-    };
-    match format {
-        Format::Json => serde_json::to_string_pretty(answer).expect("an answer is JSON"),
-        Format::Text => words::text(&shown),
-        Format::Markdown => words::markdown(&shown),
-        Format::Sarif => sarif(&shown),
-        Format::Junit => junit(&shown),
-        Format::Yaml => serde_saphyr::to_string(&answer.data).expect("data can be written as YAML"),
-    }
 }

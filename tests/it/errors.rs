@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use meshtriage::errors::{Catalogue, ErrorMatchKind, ErrorSource, KnownError};
 
-use crate::support::shared;
+use crate::support::recording_path;
 
 /// The message with its placeholders filled: by the value for the name, or else by a text of its own.
 fn fill(template: &str, values: &[(&str, &str)]) -> String {
@@ -555,7 +555,9 @@ fn log_files(folder: &Path, inside_logs: bool, files: &mut Vec<PathBuf>) {
 fn logs_of_real_clusters_hold_no_known_error_but_the_true_ones() {
     let catalogue = Catalogue::builtin();
     let mut files = Vec::new();
-    log_files(&shared("captures"), false, &mut files);
+    for name in ["broken", "healthy", "upstream"] {
+        log_files(&recording_path(name), false, &mut files);
+    }
     files.sort();
     let mut lines = 0;
     let mut found = Vec::new();

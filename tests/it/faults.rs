@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// One fault of `captures/README.md`.
+/// One fault of `tests/recordings/README.md`.
 struct Fault {
     name: &'static str,
     /// All of them must stand in one finding.

@@ -14,11 +14,11 @@ use crate::support::{
     Outcome,
     app::{TestApp, open, recording},
     checklist::{Call, call, line},
-    shared,
+    corpus_path, needs, recording_path,
 };
 
 fn cases(folder: &str) -> Vec<Value> {
-    let text = fs::read_to_string(shared(&format!("corpus/{folder}/cases.json"))).unwrap();
+    let text = fs::read_to_string(corpus_path(&format!("{folder}/cases.json"))).unwrap();
     let cases: Vec<Value> = serde_json::from_str(&text).unwrap();
     assert!(!cases.is_empty());
     cases
@@ -57,6 +57,7 @@ async fn run(cluster: &Cluster, step: &'static str, inputs: &[(&str, &str)], for
 
 #[tokio::test]
 async fn cases_of_tag_list() {
+    needs!(Corpus);
     let mut results = Vec::new();
     for case in cases("tag") {
         let inputs = case["inputs"].as_array().unwrap();
@@ -79,6 +80,7 @@ async fn cases_of_tag_list() {
 
 #[tokio::test]
 async fn cases_of_version() {
+    needs!(Corpus);
     let app = TestApp::over("healthy");
     let mut results = Vec::new();
     for case in cases("version") {
@@ -110,7 +112,7 @@ async fn cases_of_version() {
         let short = args.contains(&"-s");
         let printed = versions.print(short, output);
         let result = if let Some(file) = case["expectedOutputFile"].as_str() {
-            differs(&printed, &fs::read_to_string(shared(&format!("corpus/version/{file}"))).unwrap())
+            differs(&printed, &fs::read_to_string(corpus_path(&format!("version/{file}"))).unwrap())
         } else {
             // Go reads a brace without a number as itself.
             let pattern = case["expected"]["regexp"].as_str().unwrap().replace('{', r"\{").replace('}', r"\}");
@@ -124,6 +126,7 @@ async fn cases_of_version() {
 
 #[tokio::test]
 async fn cases_of_verify_install() {
+    needs!(Corpus);
     let mut results = Vec::new();
     for case in cases("verify-install") {
         let mut deployment = case["inputs"][0]["inline"].clone();
@@ -141,6 +144,7 @@ async fn cases_of_verify_install() {
 
 #[tokio::test]
 async fn cases_of_check_inject() {
+    needs!(Corpus);
     let mut results = Vec::new();
     for case in cases("check-inject") {
         let input = |role: &str| case["inputs"].as_array().unwrap().iter().find(|input| input["role"] == role);
@@ -149,7 +153,7 @@ async fn cases_of_check_inject() {
             for input in case["inputs"].as_array().unwrap() {
                 if let Some(file) = input["file"].as_str() {
                     let target = folder.path().join(Path::new(file).file_name().unwrap());
-                    fs::copy(shared(&format!("corpus/check-inject/{file}")), target).unwrap();
+                    fs::copy(corpus_path(&format!("check-inject/{file}")), target).unwrap();
                 }
             }
             let space = &input("namespace labels").unwrap()["inline"];
@@ -168,7 +172,7 @@ async fn cases_of_check_inject() {
             let mut rows = vec![cells(&inline["header"], &[])];
             rows.extend(inline["rows"].as_array().unwrap().iter().map(|row| cells(row, green)));
             let file = case["expectedOutputFile"].as_str().unwrap();
-            let expected = fs::read_to_string(shared(&format!("corpus/check-inject/{file}"))).unwrap();
+            let expected = fs::read_to_string(corpus_path(&format!("check-inject/{file}"))).unwrap();
             differs(&coloured_table(&rows), &expected)
         };
         results.push((name(&case), result));
@@ -188,7 +192,7 @@ fn cells(row: &Value, green: &[Value]) -> Vec<ColouredCell> {
 }
 
 fn printed_by_istioctl(name: &str, file: &str) -> String {
-    fs::read_to_string(shared(&format!("captures/{name}/istioctl/{file}"))).unwrap()
+    fs::read_to_string(recording_path(&format!("{name}/istioctl/{file}"))).unwrap()
 }
 
 #[tokio::test]
@@ -197,7 +201,7 @@ async fn check_inject_prints_what_istioctl_printed() {
     let mut total = 0;
     for name in ["healthy", "broken", "upstream"] {
         let cluster = recording(name);
-        let root = shared(&format!("captures/{name}/istioctl/check-inject"));
+        let root = recording_path(&format!("{name}/istioctl/check-inject"));
         let mut failed = Vec::new();
         for namespace in fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()) {
             for file in fs::read_dir(&namespace).unwrap().map(|entry| entry.unwrap().path()) {
@@ -251,7 +255,8 @@ async fn versions_are_printed_as_istioctl_prints_them() {
         let (_, mesh) = json.split_once("\"meshVersion\"").unwrap();
         let expected = printed_by_istioctl(name, "version.json");
         assert_eq!(mesh, expected.split_once("\"meshVersion\"").unwrap().1, "{name}");
-        let yaml = run(&cluster, "istioctl.version", &inputs, Format::Yaml).await.printed.unwrap();
+        let inputs = [("revision", revision), ("output", "yaml")];
+        let yaml = run(&cluster, "istioctl.version", &inputs, Format::Raw).await.printed.unwrap();
         assert!(yaml.contains("\nmeshVersion:\n- Component: "), "{yaml}");
     }
 }
@@ -286,8 +291,7 @@ async fn findings(name: &str) -> BTreeMap<String, Vec<Finding>> {
     for step in ["istioctl.tags", "istioctl.version", "istioctl.verify-install"] {
         found.insert(step.to_owned(), run(&cluster, step, &[], Format::Json).await.findings);
     }
-    let text =
-        fs::read_to_string(shared(&format!("captures/{name}/cluster/resources/api/v1/namespaces.json"))).unwrap();
+    let text = fs::read_to_string(recording_path(&format!("{name}/cluster/resources/api/v1/namespaces.json"))).unwrap();
     let namespaces: Value = serde_json::from_str(&text).unwrap();
     for namespace in namespaces["items"].as_array().unwrap() {
         let namespace = namespace["metadata"]["name"].as_str().unwrap();
@@ -350,7 +354,7 @@ async fn faults_of_the_broken_mesh_are_named() {
 #[tokio::test]
 async fn istioctl_is_corrected_where_it_is_wrong() {
     let cluster = recording("broken");
-    let pod = fs::read_dir(shared("captures/broken/istioctl/check-inject/shop"))
+    let pod = fs::read_dir(recording_path("broken/istioctl/check-inject/shop"))
         .unwrap()
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
         .find(|name| name.starts_with("node-agent"))
@@ -406,7 +410,7 @@ async fn a_tag_stands_for_its_revision() {
 
 #[tokio::test]
 async fn objects_of_an_installation_are_missed() {
-    let source = shared("captures/healthy");
+    let source = recording_path("healthy");
     let folder = tempfile::tempdir().unwrap();
     copy(&source.join("cluster"), &folder.path().join("cluster"));
     let resources = folder.path().join("cluster/resources");
@@ -702,7 +706,7 @@ async fn webhooks_that_cannot_be_read_are_unknown() {
 
 #[tokio::test]
 async fn drift_of_an_installation_is_named() {
-    let source = shared("captures/upstream");
+    let source = recording_path("upstream");
     let folder = tempfile::tempdir().unwrap();
     copy(&source.join("cluster"), &folder.path().join("cluster"));
     let edit = |path: &str, name: &str, namespace: Option<&str>, pointer: &str, value: &str| {
@@ -758,7 +762,7 @@ async fn drift_of_an_installation_is_named() {
 /// An archive of `istioctl bug-report` has fewer pages and kinds: what it lacks is skipped, and no fault.
 #[tokio::test]
 async fn archives_of_bug_report_are_judged_by_what_they_hold() {
-    let cluster = open(&shared("captures/healthy/bug-report/istioctl-1.30.3.tar.gz"));
+    let cluster = open(&recording_path("healthy/bug-report/istioctl-1.30.3.tar.gz"));
     for step in ["istioctl.tags", "istioctl.version", "istioctl.verify-install"] {
         let outcome = run(&cluster, step, &[], Format::Json).await;
         assert!(serious(&outcome.findings).is_empty(), "{step}: {:#?}", serious(&outcome.findings));

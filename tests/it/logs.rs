@@ -13,7 +13,7 @@ use meshtriage::logs::signatures::{Source, match_event};
 use meshtriage::logs::summary;
 use meshtriage::report::{Counts, Finding, Severity, Subject};
 
-use crate::support::shared;
+use crate::support::recording_path;
 
 struct Log {
     namespace: String,
@@ -27,7 +27,7 @@ struct Log {
 }
 
 fn logs(recording: &str) -> Vec<Log> {
-    let root = shared(&format!("captures/{recording}/logs"));
+    let root = recording_path(&format!("{recording}/logs"));
     let mut logs = Vec::new();
     for namespace in children(&root) {
         for pod in children(&namespace) {
@@ -121,7 +121,7 @@ fn healthy_mesh_raises_no_alarm() {
     }
 }
 
-/// Fault of `captures/README.md`, recording, container, start of the pod's name, code, and a part of the message.
+/// Fault of `tests/recordings/README.md`, recording, container, start of the pod's name, code, and a part of the message.
 const VISIBLE: [(&str, &str, &str, &str, &str, &str); 19] = [
     (
         "1 host that does not exist",
@@ -215,7 +215,7 @@ fn events_of_the_recordings_are_read() {
     let mut found = BTreeMap::new();
     for recording in RECORDINGS {
         let text =
-            fs::read_to_string(shared(&format!("captures/{recording}/cluster/resources/api/v1/events.json"))).unwrap();
+            fs::read_to_string(recording_path(&format!("{recording}/cluster/resources/api/v1/events.json"))).unwrap();
         let list: serde_json::Value = serde_json::from_str(&text).unwrap();
         for event in list["items"].as_array().unwrap() {
             let (reason, message) = (event["reason"].as_str().unwrap_or(""), event["message"].as_str().unwrap_or(""));

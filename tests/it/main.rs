@@ -1,11 +1,13 @@
 //! The integration tests, one binary.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod alone;
 mod analyze;
 mod api;
 mod bug_report;
 mod capture;
 mod detectors;
+mod diagnosis;
 mod errors;
 mod faults;
 mod generated;

@@ -23,7 +23,7 @@ use crate::support::{
     Outcome,
     app::TestApp,
     checklist::{Call, call, line, proxies},
-    say, shared,
+    corpus_path, needs, recording_path, say,
 };
 
 const STATUS: &str = "istioctl.proxy-status";
@@ -32,7 +32,7 @@ const CONFIG: &str = "istioctl.proxy-config";
 /// A recording whose clock stands a little after it was made, so that its certificates stay as valid as they were.
 fn recorded(name: &str) -> Cluster {
     let time = if name == "upstream" { "2026-11-25T11:30:00Z" } else { "2026-11-25T11:00:00Z" };
-    opened(&shared(&format!("captures/{name}")), time)
+    opened(&recording_path(name), time)
 }
 
 fn opened(path: &Path, time: &str) -> Cluster {
@@ -163,7 +163,7 @@ fn rows(answers: &Value) -> Vec<ProxyStatus> {
 }
 
 fn file(path: &str) -> String {
-    fs::read_to_string(shared(&format!("corpus/proxy-status/{path}"))).unwrap()
+    fs::read_to_string(corpus_path(&format!("proxy-status/{path}"))).unwrap()
 }
 
 fn input(case: &Value, index: usize) -> Value {
@@ -252,6 +252,7 @@ async fn run(cluster: &Cluster, inputs: Vec<(&str, &str)>) -> Result<String, Str
 
 #[tokio::test]
 async fn istioctls_own_cases() {
+    needs!(Corpus);
     let cases: Vec<Value> = serde_json::from_str(&file("cases.json")).unwrap();
     let (mut passed, mut failed) = (0, Vec::new());
     for case in &cases {
@@ -290,7 +291,7 @@ async fn istioctls_own_cases() {
 
 /// File, exit status and arguments of the recorded commands whose file begins so.
 fn commands(capture: &str, prefix: &str) -> Vec<(String, bool, Vec<String>)> {
-    let commands = fs::read_to_string(shared(&format!("captures/{capture}/commands.tsv"))).unwrap();
+    let commands = fs::read_to_string(recording_path(&format!("{capture}/commands.tsv"))).unwrap();
     let columns = commands.lines().map(|line| line.split('\t').map(str::to_owned).collect::<Vec<_>>());
     let wanted = columns.filter(|columns| columns[0].starts_with(prefix));
     wanted.map(|c| (c[0].clone(), c[1] == "0", c[2].split_whitespace().map(str::to_owned).collect())).collect()
@@ -366,7 +367,7 @@ async fn lists_are_those_that_istioctl_printed() {
                 continue;
             }
             total += 1;
-            let expected = fs::read_to_string(shared(&format!("captures/{capture}/{file}"))).unwrap();
+            let expected = fs::read_to_string(recording_path(&format!("{capture}/{file}"))).unwrap();
             let good = match (output, columns) {
                 ("table", "subscribed") => printed == expected,
                 ("table", _) => without_ages(&printed) == without_ages(&expected),
@@ -396,7 +397,7 @@ async fn diffs_are_those_that_istioctl_printed() {
             match (&outcome.printed, succeeded) {
                 (Some(printed), true) => {
                     total += 1;
-                    let expected = fs::read_to_string(shared(&format!("captures/{capture}/{file}"))).unwrap();
+                    let expected = fs::read_to_string(recording_path(&format!("{capture}/{file}"))).unwrap();
                     if *printed == expected {
                         same += 1;
                     } else {
@@ -453,7 +454,7 @@ async fn tables_and_dumps_are_those_that_istioctl_printed() {
                 inputs.push(("verbose", "false"));
             }
             let printed = call(&cluster, &Call::new(CONFIG, &inputs), Format::Text).await.printed;
-            let expected = fs::read_to_string(shared(&format!("captures/{capture}/{file}"))).unwrap();
+            let expected = fs::read_to_string(recording_path(&format!("{capture}/{file}"))).unwrap();
             total += 1;
             let lines = |text: &str| {
                 let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
@@ -588,14 +589,14 @@ async fn endpoints_answer_and_refuse() {
     let ok = app.get("/v1/istioctl/proxy-status?namespace=bank").await;
     assert_eq!(ok.status, StatusCode::OK, "{}", ok.text);
     assert_eq!(ok.json()["data"]["proxies"][0]["namespace"], "bank");
-    let text = app.get("/v1/istioctl/proxy-status/bank/deployment%2Fpayments?format=text").await.text;
+    let text = app.get("/v1/istioctl/proxy-status/bank/deployment%2Fpayments?format=raw").await.text;
     assert!(text.starts_with("Clusters Match\nListeners Match\nRoutes Match"), "{text}");
     let path = "/v1/istioctl/proxy-config/bank/service%2Fpayments/cluster";
     let dump = app.get(&format!("{path}?dump=true&direction=inbound")).await.json();
     assert_eq!(dump["data"]["kind"], "cluster");
     assert_eq!(dump["data"]["rows"].as_array().unwrap().len(), dump["data"]["dump"].as_array().unwrap().len());
     assert!(dump["data"]["dump"][0]["name"].as_str().unwrap().starts_with("inbound|"), "{dump}");
-    let yaml = app.get(&format!("{path}?format=yaml&direction=inbound")).await.text;
+    let yaml = app.get(&format!("{path}?format=raw&output=yaml&direction=inbound")).await.text;
     assert!(yaml.contains("  name: inbound|"), "{yaml}");
     for (path, status, code) in [
         ("proxy-config/bank/no-such-pod/cluster", 404, "not_found"),

@@ -8,7 +8,7 @@ use meshtriage::{
     steps::{self, Inputs},
 };
 
-use crate::support::{Outcome, app::recording, shared};
+use crate::support::{Outcome, app::recording, recording_path};
 
 async fn run(recorded: &str, step: &str, inputs: &[(&str, &str)], format: Format) -> Outcome {
     let pairs = inputs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -80,7 +80,7 @@ fn with_ages_of(recorded: &str, printed: &str) -> String {
 
 async fn check_text(file: &str, step: &str, inputs: &[(&str, &str)]) {
     for recorded in RECORDINGS {
-        let expected = fs::read_to_string(shared(&format!("captures/{recorded}/kubectl/{file}"))).unwrap();
+        let expected = fs::read_to_string(recording_path(&format!("{recorded}/kubectl/{file}"))).unwrap();
         let outcome = run(recorded, step, inputs, Format::Text).await;
         let printed = outcome.printed.unwrap();
         // The tool that simulated the nodes had types of its own, which the recording leaves out.
@@ -96,7 +96,7 @@ const STATUS: &str = "kubectl.resource-status";
 
 #[tokio::test]
 async fn pods_print_as_kubectl_does() {
-    check_text("pods-wide.txt", STATUS, &[("resource", "pods"), ("all_namespaces", "true"), ("wide", "true")]).await;
+    check_text("pods-wide.txt", STATUS, &[("resource", "pods"), ("all_namespaces", "true"), ("output", "wide")]).await;
 }
 
 #[tokio::test]
@@ -135,9 +135,8 @@ async fn custom_resources_print_as_kubectl_does() {
 #[tokio::test]
 async fn pods_of_istiod_print_as_kubectls_yaml() {
     for recorded in RECORDINGS {
-        let expected =
-            fs::read_to_string(shared(&format!("captures/{recorded}/kubectl/istiod-pods-yaml.txt"))).unwrap();
-        let outcome = run(recorded, "kubectl.istiod-pods", &[], Format::Yaml).await;
+        let expected = fs::read_to_string(recording_path(&format!("{recorded}/kubectl/istiod-pods-yaml.txt"))).unwrap();
+        let outcome = run(recorded, "kubectl.istiod-pods", &[], Format::Raw).await;
         similar_lines(&expected, &outcome.printed.unwrap(), recorded);
     }
 }
@@ -309,7 +308,8 @@ async fn wrong_inputs_are_refused_with_the_reason() {
         "{gateway}"
     );
     assert!(refused("kubectl.custom-resources", &[("crd", "pods")]).await.contains("no custom resource"));
-    assert!(refused(STATUS, &[("resource", "deploy"), ("name", "no-such")]).await.contains("not found"));
+    let missing = refused(STATUS, &[("resource", "deploy"), ("name", "istiod-asm-1-3")]).await;
+    assert!(missing.contains("there is no Deployment") && missing.contains("istiod-asm-1-30"), "{missing}");
 }
 
 #[tokio::test]
@@ -340,7 +340,9 @@ async fn nothing_found_is_said_as_kubectl_says_it() {
 
 #[tokio::test]
 async fn secrets_are_listed_without_their_data() {
-    let secrets = run("broken", STATUS, &[("resource", "secrets"), ("all_namespaces", "true")], Format::Yaml).await;
+    let secrets =
+        run("broken", STATUS, &[("resource", "secrets"), ("all_namespaces", "true"), ("output", "yaml")], Format::Raw)
+            .await;
     let printed = secrets.printed.unwrap();
     assert!(printed.contains("kind: Secret"));
     assert!(!printed.contains("tls.crt") && !secrets.data.to_string().contains("tls.crt"));

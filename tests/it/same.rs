@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::support::{
     app::{open, recording},
     checklist::{Call, call, calls},
-    forget, say, shared,
+    forget, recording_path, say,
 };
 
 /// An answer without what differs from one making to the next.
@@ -77,7 +77,7 @@ async fn upstream_answers_the_same_from_our_archive() {
 #[tokio::test]
 async fn istioctls_archives_answer_what_they_hold() {
     for name in ["healthy", "broken", "upstream"] {
-        for entry in std::fs::read_dir(shared(&format!("captures/{name}/bug-report"))).unwrap() {
+        for entry in std::fs::read_dir(recording_path(&format!("{name}/bug-report"))).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_none_or(|extension| extension != "gz") {
                 continue;

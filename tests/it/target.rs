@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     app::{TestApp, open},
-    say, shared,
+    corpus_path, needs, recording_path, say,
 };
 
 /// Cases that differ on purpose: since 1.28 istioctl looks at one revision, `default` where none is named, and finds
@@ -75,7 +75,8 @@ async fn given(case: &Value) -> Value {
 
 #[tokio::test]
 async fn istioctls_own_cases() {
-    let cases = fs::read_to_string(shared("corpus/common/cases.json")).unwrap();
+    needs!(Corpus);
+    let cases = fs::read_to_string(corpus_path("common/cases.json")).unwrap();
     let cases: Vec<Value> = serde_json::from_str(&cases).unwrap();
     let (mut passed, mut other, mut failed) = (0, 0, Vec::new());
     for case in &cases {
@@ -98,7 +99,8 @@ async fn istioctls_own_cases() {
 
 /// A namespace with one object of each type, each with a pod of its own that carries its label.
 fn one_of_each() -> Vec<Value> {
-    let mut objects = vec![json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})];
+    let namespace = |name: &str| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    let mut objects = vec![namespace("shop"), namespace("bank")];
     let types = [
         ("apps/v1", "Deployment"),
         ("apps/v1", "ReplicaSet"),
@@ -170,10 +172,10 @@ async fn every_type_with_pods_is_understood() {
 async fn what_means_no_pod_says_why() {
     let (_folder, cluster) = cluster_of(&one_of_each());
     for (target, words) in [
-        ("nobody", "Pod shop/nobody not found"),
-        ("nobody.bank", "Pod shop/nobody.bank or Pod bank/nobody not found"),
-        ("deployment/nobody", "Deployment shop/nobody not found"),
-        ("deployment/idle", "a pod of deployment/idle (app=idle) in namespace shop not found"),
+        ("nobody", "there is no pod \"nobody\" in namespace shop"),
+        ("nobody.bank", "there is no pod \"nobody.bank\" in namespace shop, nor pod \"nobody\" in namespace bank"),
+        ("deployment/nobody", "there is no deployment \"nobody\" in namespace shop; did you mean"),
+        ("deployment/idle", "there is no pod of deployment/idle (app=idle) in namespace shop"),
         ("svc/elsewhere", "\"svc/elsewhere\" does not refer to a pod: the Service has no selector"),
         ("serviceaccount/web", "\"serviceaccount/web\" does not refer to a pod: a ServiceAccount selects no pods"),
         ("gateways.networking.istio.io/web", "does not refer to a pod: a Gateway selects no pods"),
@@ -222,7 +224,7 @@ async fn api_takes_targets_in_its_paths() {
 
 fn run(capture: &Path, inputs: &[&str]) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_meshtriage"));
-    command.args(["run", "istioctl.proxy-config", "--format", "text", "--capture"]).arg(capture);
+    command.args(["run", "istioctl.proxy-config", "--format", "raw", "--capture"]).arg(capture);
     for input in inputs {
         command.args(["--input", input]);
     }
@@ -233,7 +235,7 @@ fn run(capture: &Path, inputs: &[&str]) -> (Option<i32>, String, String) {
 
 #[test]
 fn terminal_takes_targets() {
-    let capture = shared("captures/upstream");
+    let capture = recording_path("upstream");
     let (code, table, error) = run(&capture, &["kind=cluster", "namespace=web", "pod=deployment/api"]);
     assert_eq!(code, Some(0), "{error}");
     assert!(table.starts_with("SERVICE FQDN"), "{table}");

@@ -4,37 +4,41 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::support::shared;
+use crate::support::{corpus_path, needs, recording_path};
 
 fn meshtriage(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_meshtriage")).args(arguments).output().unwrap()
 }
 
 fn analyze(file: &str, more: &[&str]) -> (Option<i32>, String, String) {
-    let path = shared("corpus/analyze/cli/integration").join(file);
+    let path = corpus_path("analyze/cli/integration").join(file);
     let output = meshtriage(&[&["run", "istioctl.analyze", "--files", path.to_str().unwrap()], more].concat());
     (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
 #[test]
 fn clean_file_is_said_to_be_clean() {
-    let (code, out, err) = analyze("destinationrule.yaml", &["--format", "text", "--input", "compatible=true"]);
+    needs!(Corpus);
+    let (code, out, err) = analyze("destinationrule.yaml", &["--format", "raw", "--input", "compatible=true"]);
     assert_eq!((code, out.as_str()), (Some(0), ""));
     assert!(err.contains("No validation issues found when analyzing "), "{err}");
 }
 
 #[test]
 fn findings_end_with_79_in_every_format() {
-    for format in ["json", "text", "yaml", "markdown", "sarif", "junit"] {
+    needs!(Corpus);
+    for format in ["json", "text", "raw", "yaml", "markdown", "slack", "adaptive-card", "html", "csv", "sarif", "junit"]
+    {
         let (code, _, _) = analyze("virtualservice.yaml", &["--format", format, "--input", "compatible=true"]);
         assert_eq!(code, Some(79), "{format}");
     }
-    let (_, _, err) = analyze("virtualservice.yaml", &["--format", "text", "--input", "compatible=true"]);
+    let (_, _, err) = analyze("virtualservice.yaml", &["--format", "raw", "--input", "compatible=true"]);
     assert!(err.contains("Analyzers found issues when analyzing all namespaces."), "{err}");
 }
 
 #[test]
 fn unreadable_file_is_named_and_ends_with_65() {
+    needs!(Corpus);
     let (code, _, err) = analyze("invalid.yaml", &["--format", "text"]);
     assert_eq!(code, Some(65));
     assert!(err.contains("Error(s) adding files\n\terrors parsing content \""), "{err}");
@@ -43,6 +47,7 @@ fn unreadable_file_is_named_and_ends_with_65() {
 
 #[test]
 fn file_of_another_kind_is_skipped() {
+    needs!(Corpus);
     let (code, out, err) = analyze("invalid.md", &["--format", "json", "--input", "compatible=true"]);
     assert_eq!(code, Some(0), "{err}");
     assert!(err.contains("invalid.md, recognized file extensions are: [.json .yaml .yml]"), "{err}");
@@ -53,7 +58,8 @@ fn file_of_another_kind_is_skipped() {
 
 #[test]
 fn files_are_proposed_on_top_of_a_recording() {
-    let recording = shared("captures/upstream");
+    needs!(Corpus);
+    let recording = recording_path("upstream");
     let over = |file: &str| {
         let more = ["--capture", recording.to_str().unwrap(), "--input", "only_new=true", "--input", "compatible=true"];
         let (code, out, err) = analyze(file, &more);

@@ -29,7 +29,7 @@ fn root() -> &'static Path {
 fn listed(block: &str) -> Directions {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let text = text.split("## Directions").nth(1).unwrap().split("\n## ").next().unwrap();
-    let block = text.split("```").filter_map(|part| part.strip_prefix(&format!("text {block}\n"))).next();
+    let block = text.split("```").find_map(|part| part.strip_prefix(&format!("text {block}\n")));
     let mut directions = Directions::new();
     for line in block.unwrap_or_else(|| panic!("no such block")).lines() {
         let (from, to) = line.split_once("->").unwrap_or_else(|| panic!("no arrow: {line}"));

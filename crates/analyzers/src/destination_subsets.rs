@@ -1,6 +1,6 @@
 //! Finds routes to subsets that no `DestinationRule` defines.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::shared::{IST0101, reference_not_found};
 use super::{Analyzer, Messages, destinations, remedies};
@@ -16,16 +16,34 @@ pub(super) const ANALYZER: Analyzer = Analyzer {
 
 fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
     let mut known: HashMap<(&str, &str), BTreeSet<&str>> = HashMap::new();
+    let mut wildcards: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for rule in mesh.each(Kind::DestinationRule) {
-        let service = host::service_of(rule.namespace(), rule.spec().get("host").text());
+        let host = rule.spec().get("host").text();
         let subsets = rule.spec().get("subsets").items().map(|subset| subset.get("name").text());
-        known.entry(service).or_default().extend(subsets);
+        if host.starts_with('*') && !mesh.is_compatible() {
+            wildcards.entry(host).or_default().extend(subsets);
+        } else {
+            known.entry(host::service_of(rule.namespace(), host)).or_default().extend(subsets);
+        }
     }
     for service in mesh.each(Kind::VirtualService) {
         for destination in destinations::of(mesh, service) {
             let [host, subset] = ["host", "subset"].map(|key| destination.view.get(key).text());
             let of_host = known.get(&host::service_of(service.namespace(), host));
-            if subset.is_empty() || of_host.is_some_and(|subsets| subsets.contains(subset)) {
+            if subset.is_empty() {
+                continue;
+            }
+            // `istioctl` does not see that a rule for `*.shop.svc.cluster.local` defines subsets of the Services of `shop`.
+            // Where a host has a rule of its own, that one counts.
+            let full = host::fqdn(service.namespace(), host);
+            let of_wildcards = || {
+                let mut matching = wildcards.iter().filter(|(wildcard, _)| host::is_subset(&full, wildcard));
+                matching.any(|(_, subsets)| subsets.contains(subset))
+            };
+            if of_host.is_none() && of_wildcards() {
+                continue;
+            }
+            if of_host.is_some_and(|subsets| subsets.contains(subset)) {
                 continue;
             }
             let what = if destination.is_mirror { "mirror" } else { "host" };

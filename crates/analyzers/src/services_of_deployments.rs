@@ -40,7 +40,7 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
         }
         let services = mesh.services_selecting(deployment.namespace(), workload.labels);
         check_protocols(deployment, &services, messages);
-        check_target_ports(deployment, &services, messages);
+        check_target_ports(mesh, deployment, &services, messages);
     }
 }
 
@@ -62,7 +62,7 @@ fn check_protocols<'m>(deployment: &'m Object, services: &[&Object], messages: &
     }
 }
 
-fn check_target_ports<'m>(deployment: &'m Object, services: &[&Object], messages: &mut Messages<'m>) {
+fn check_target_ports<'m>(mesh: &Mesh, deployment: &'m Object, services: &[&Object], messages: &mut Messages<'m>) {
     let mut by_target: BTreeMap<String, BTreeMap<i64, String>> = BTreeMap::new();
     for service in services {
         for port in service.spec().get("ports").items() {
@@ -75,7 +75,9 @@ fn check_target_ports<'m>(deployment: &'m Object, services: &[&Object], messages
         }
     }
     for (target, names_by_port) in by_target {
-        if names_by_port.len() > 1 {
+        // For `istioctl` a Service may be in conflict with itself. Two of its ports may well lead to one.
+        let is_one_service = names_by_port.values().collect::<BTreeSet<_>>().len() == 1;
+        if names_by_port.len() > 1 && (mesh.is_compatible() || !is_one_service) {
             let ports: Vec<i64> = names_by_port.keys().copied().collect();
             let mut names: Vec<String> = names_by_port.into_values().collect();
             names.sort();

@@ -128,8 +128,12 @@ fn check_object<'m>(mesh: &Mesh, object: &'m Object, spec: &Value, messages: &mu
             messages.is_malformed(object, &problem.text);
             continue;
         }
-        if let Some(code) = code_of(problem.kind) {
-            messages.report(rule_is_broken(object, code, problem));
+        // Which TCP ports a policy's HTTP fields meet is SEC0008's to say; most policies have none in reach.
+        let is_told_elsewhere = problem.text.contains("will deny all traffic to TCP ports");
+        if let Some(code) = code_of(problem.kind).filter(|_| compatible || !is_told_elsewhere) {
+            let message = rule_is_broken(object, code, problem);
+            let is_doubtful = problem.kind == ProblemKind::Warning;
+            messages.report(if is_doubtful && !compatible { with_remedy(object, message) } else { message });
         }
     }
     for what in outcome.skipped {
@@ -202,6 +206,25 @@ fn code_of(kind: ProblemKind) -> Option<&'static Code> {
         ProblemKind::IneffectiveMatch => Some(&IST0131),
         ProblemKind::Crd => None,
     }
+}
+
+/// What to do about something allowed and doubtful, by what the object is.
+fn with_remedy<'m>(object: &Object, message: Message<'m>) -> Message<'m> {
+    let name = object.full_name();
+    let remedy = match object.kind() {
+        Kind::EnvoyFilter => format!(
+            "See whether a Telemetry, WasmPlugin, VirtualService or DestinationRule can do what EnvoyFilter {name} does; where \
+             none can, try it with the next version before each upgrade."
+        ),
+        kind => format!(
+            "In {} {name}, correct what the message names, or take it out where it is not meant: kubectl edit {} {} -n {}",
+            kind.name(),
+            kind.plural(),
+            object.name(),
+            object.namespace()
+        ),
+    };
+    message.remedy(remedy)
 }
 
 fn rule_is_broken<'m>(object: &'m Object, code: &'static Code, problem: &Problem) -> Message<'m> {

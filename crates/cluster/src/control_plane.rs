@@ -77,11 +77,8 @@ impl Cluster {
             name.to_owned()
         } else {
             self.tagged_revision(name).await?.filter(|target| revisions.contains(target)).ok_or_else(|| {
-                let known = if revisions.is_empty() { "none".to_owned() } else { revisions.join(", ") };
-                Error::Input {
-                    field: "revision",
-                    why: format!("no istiod has revision or tag {name:?}; there are: {known}"),
-                }
+                let what = format!("istiod of revision or tag {name:?}");
+                Error::no_such("revision", what, name, revisions.iter().map(String::as_str))
             })?
         };
         control_plane.istiods.retain(|istiod| istiod.revision == wanted);

@@ -35,6 +35,9 @@ pub enum Error {
     /// An input that only the cluster can tell to be wrong, such as an unknown resource type.
     #[error("{field}: {why}")]
     Input { field: &'static str, why: String },
+    /// What an input names does not exist; the names that are most like it.
+    #[error("there is no {what}{}", likely(nearest))]
+    NoSuch { field: &'static str, what: String, nearest: Vec<String> },
     /// A change that was not made, and why.
     #[error("{why}")]
     Refused { why: String },
@@ -65,6 +68,16 @@ impl Error {
         }
     }
 
+    /// For `what`, such as `pod "cart"`, which is not among the names there are.
+    pub fn no_such<'a>(
+        field: &'static str,
+        what: impl Into<String>,
+        name: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        Self::NoSuch { field, what: what.into(), nearest: nearest(name, known) }
+    }
+
     /// Whether nothing at all can be read from the cluster, so that going on makes no sense.
     pub fn is_fatal(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
@@ -85,6 +98,40 @@ impl Error {
             Self::Pod(error) => error.skipped(),
             other => Skipped::new("part of the cluster", chain(other)),
         }
+    }
+}
+
+/// Names that are shown.
+const NEAREST: usize = 3;
+/// Below this (of 1), two names have little in common.
+const LIKENESS: f64 = 0.7;
+
+/// The names that somebody may have meant, the likeliest first; where none is like it and there are few, all of them.
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let name = name.to_ascii_lowercase();
+    let mut scored: Vec<(f64, &str)> = known
+        .into_iter()
+        .map(|known| {
+            let holds = !name.is_empty() && (known.contains(&name) || name.contains(known));
+            (if holds { 1.0 } else { strsim::jaro_winkler(&name, known) }, known)
+        })
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    scored.dedup_by(|a, b| a.1 == b.1);
+    let few = scored.len() <= NEAREST;
+    scored
+        .into_iter()
+        .filter(|(score, _)| few || *score >= LIKENESS)
+        .take(NEAREST)
+        .map(|(_, it)| it.to_owned())
+        .collect()
+}
+
+fn likely(nearest: &[String]) -> String {
+    match nearest {
+        [] => String::new(),
+        [one] => format!("; did you mean {one}?"),
+        [first @ .., last] => format!("; did you mean {} or {last}?", first.join(", ")),
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 
 pub use control_plane::{ControlPlane, Istiod};
 pub use discovery::{Discovery, Resource};
-pub use error::{Error, NOT_RECORDED, UNRECORDED, chain};
+pub use error::{Error, NOT_RECORDED, UNRECORDED, chain, nearest};
 pub use logs::{ContainerLog, LogQuery};
 pub use objects::{Listed, Scope, Table, TableRow};
 pub use picture::nothing;

@@ -1,18 +1,20 @@
 //! Entries of the catalogue that analyzers and steps answer already.
 
+use problems::{Problem, named};
+
 use super::Certainty::{self, Certain, Hint, Likely};
 
 /// An entry, and the codes that say it.
 #[derive(Debug)]
 pub struct Covered {
-    pub id: &'static str,
+    pub problem: &'static Problem,
     pub certainty: Certainty,
     /// Any of them; each is reported by an analyzer or by a step.
     pub codes: &'static [&'static str],
 }
 
-const fn covered(id: &'static str, certainty: Certainty, codes: &'static [&'static str]) -> Covered {
-    Covered { id, certainty, codes }
+const fn covered(id: &str, certainty: Certainty, codes: &'static [&'static str]) -> Covered {
+    Covered { problem: named(id), certainty, codes }
 }
 
 /// By the catalogue's order.

@@ -5,6 +5,7 @@
 //! a page for its code, in the folder of its area; [`all`] lists them. [`COVERED`] names the entries for which
 //! analyzers and steps have an answer already, so that no rule is written twice.
 
+mod ambient;
 mod area;
 mod certificate_authority;
 mod client_tls;
@@ -27,27 +28,13 @@ mod upgrade;
 mod validation;
 mod wording;
 
-use serde::Serialize;
-use utoipa::ToSchema;
-
 pub use area::Area;
 pub use covered::{COVERED, Covered};
+pub use problems::Certainty;
 
 use analyzers::{Analysis, Analyzer, Options, analyze_by};
 use mesh::{KindSet, Mesh};
-
-/// How far the data prove what a detector says. It speaks of the condition, not of whether that condition is the cause
-/// of the trouble that a person came with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Certainty {
-    /// The data prove it.
-    Certain,
-    /// Strong evidence, with exceptions.
-    Likely,
-    /// Worth showing; needs a person.
-    Hint,
-}
+use problems::Problem;
 
 /// One rule.
 #[derive(Debug)]
@@ -67,26 +54,45 @@ impl Detector {
     }
 }
 
+static AREAS: &[&[Detector]] = &[
+    control_plane::DETECTORS,
+    injection::DETECTORS,
+    mesh_config::DETECTORS,
+    resources::DETECTORS,
+    network::DETECTORS,
+    gateway::DETECTORS,
+    gateway_api::DETECTORS,
+    security::DETECTORS,
+    certificate_authority::DETECTORS,
+    dns::DETECTORS,
+    egress::DETECTORS,
+    cni::DETECTORS,
+    ambient::DETECTORS,
+    upgrade::DETECTORS,
+    validation::DETECTORS,
+    observability::DETECTORS,
+];
+
+/// A detector of a problem that the catalogue does not have, or of another certainty, does not compile.
+const _: () = {
+    let mut area = 0;
+    while area < AREAS.len() {
+        let mut index = 0;
+        while index < AREAS[area].len() {
+            let detector = &AREAS[area][index];
+            match problems::named(detector.rule.name).certainty {
+                Some(certainty) => assert!(certainty as u8 == detector.certainty as u8, "another certainty"),
+                None => panic!("what cannot be detected has no detector"),
+            }
+            index += 1;
+        }
+        area += 1;
+    }
+};
+
 /// Every detector, area by area.
 pub fn all() -> impl Iterator<Item = &'static Detector> {
-    let areas = [
-        control_plane::DETECTORS,
-        injection::DETECTORS,
-        mesh_config::DETECTORS,
-        resources::DETECTORS,
-        network::DETECTORS,
-        gateway::DETECTORS,
-        gateway_api::DETECTORS,
-        security::DETECTORS,
-        certificate_authority::DETECTORS,
-        dns::DETECTORS,
-        egress::DETECTORS,
-        cni::DETECTORS,
-        upgrade::DETECTORS,
-        validation::DETECTORS,
-        observability::DETECTORS,
-    ];
-    areas.into_iter().flatten()
+    AREAS.iter().copied().flatten()
 }
 
 /// The detectors of some areas.
@@ -94,9 +100,9 @@ pub fn of_areas(areas: &[Area]) -> Vec<&'static Detector> {
     all().filter(|detector| areas.contains(&detector.area())).collect()
 }
 
-/// The detectors of these ids.
-pub fn of_ids(ids: &[&str]) -> Vec<&'static Detector> {
-    all().filter(|detector| ids.contains(&detector.id())).collect()
+/// The detectors of these problems. Those that analyzers or steps answer have none.
+pub fn that_detect(problems: &[&Problem]) -> Vec<&'static Detector> {
+    all().filter(|detector| problems.iter().any(|problem| problem.id == detector.id())).collect()
 }
 
 /// Every kind that some of them read.

@@ -4,10 +4,7 @@ use report::{Finding, Severity, Subject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{
-    evidence::Change,
-    tie::Tie,
-};
+use crate::{evidence::Change, tie::Tie};
 
 /// The causes, the gravest first, each once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

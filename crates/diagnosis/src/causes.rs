@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use mesh::Kind;
-use report::{Finding, Severity, Subject, fingerprint, words::place};
+use report::{Finding, Severity, Subject, fingerprint, formats::place};
 
 use crate::{
     answer::{Cause, Confidence, Diagnosis, Effect, Note, Onset, PossibleCause, Suffering},
@@ -30,7 +30,8 @@ pub fn diagnose(evidence: Evidence<'_>, cluster_id: &str) -> Diagnosis {
     let places: Vec<Place> = facts.iter().map(|fact| scene.place(fact)).collect();
     let problems = Problems::new();
     let explained = engine::explain(&facts, &places, &problems);
-    let work = Work { evidence: &evidence, scene: &scene, facts: &facts, places: &places, explained: &explained, cluster_id };
+    let work =
+        Work { evidence: &evidence, scene: &scene, facts: &facts, places: &places, explained: &explained, cluster_id };
 
     let mut notes = Vec::new();
     let mut weighed: Vec<(bool, Weight, Cause)> = Vec::new();
@@ -169,7 +170,8 @@ impl Work<'_, '_> {
         if matches!(fact.code(), "ENV0010" | "LOG0001" | "LOG0102" | "LOG0047") {
             for filter in mesh.each(Kind::EnvoyFilter).chain(mesh.each(Kind::WasmPlugin)) {
                 let selected = mesh.pods_under(filter);
-                let here = |pod: &&mesh::Object| place.pods.iter().any(|at| std::ptr::eq(*pod, self.scene.pods[*at as usize]));
+                let here =
+                    |pod: &&mesh::Object| place.pods.iter().any(|at| std::ptr::eq(*pod, self.scene.pods[*at as usize]));
                 if selected.iter().any(here) {
                     add(subject(filter), "it patches the proxy that refuses its configuration");
                 }
@@ -201,9 +203,10 @@ impl Work<'_, '_> {
             let workload =
                 format!("{}/{}/{}", subject.namespace.as_deref().unwrap_or_default(), subject.kind, subject.name);
             let object = place(subject);
-            group.iter().map(|fact| &self.places[*fact]).any(|it| {
-                it.objects.contains(&object) || it.workloads.contains(&workload)
-            })
+            group
+                .iter()
+                .map(|fact| &self.places[*fact])
+                .any(|it| it.objects.contains(&object) || it.workloads.contains(&workload))
         };
         let within = |change: &&Change| from <= change.at && change.at <= until;
         let mut changes: Vec<Change> = self.evidence.changes.iter().filter(within).filter(own).cloned().collect();

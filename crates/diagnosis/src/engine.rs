@@ -127,10 +127,13 @@ fn strength(facts: &[Fact], places: &[Place], cause: usize, tie: Tie, is_known: 
 /// A failed request has problems that it may come from, by its flags and details; a finding that stands for one of them,
 /// about a host or a pod of the request, explains it.
 fn add_candidates(edges: &mut [Vec<Edge>], facts: &[Fact], places: &[Place], problems: &Problems) {
-    let stands_for: Vec<BTreeSet<&str>> = facts
-        .iter()
-        .map(|fact| if may_explain(fact) && fact.failure.is_none() { problems.ids(&fact.finding) } else { BTreeSet::new() })
-        .collect();
+    let stands_for: Vec<BTreeSet<&str>> =
+        facts
+            .iter()
+            .map(|fact| {
+                if may_explain(fact) && fact.failure.is_none() { problems.ids(&fact.finding) } else { BTreeSet::new() }
+            })
+            .collect();
     for (effect, fact) in facts.iter().enumerate() {
         let Some(failure) = &fact.failure else { continue };
         let candidates: BTreeSet<&str> = failure.explanation.candidates.iter().map(String::as_str).collect();

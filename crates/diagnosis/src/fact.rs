@@ -74,11 +74,13 @@ fn said_alike(facts: Vec<Fact>) -> Vec<Fact> {
             kept.push(fact);
         }
     }
-    kept.sort_by(|a, b| (&a.finding.code, &a.finding.subject, &a.finding.message).cmp(&(
-        &b.finding.code,
-        &b.finding.subject,
-        &b.finding.message,
-    )));
+    kept.sort_by(|a, b| {
+        (&a.finding.code, &a.finding.subject, &a.finding.message).cmp(&(
+            &b.finding.code,
+            &b.finding.subject,
+            &b.finding.message,
+        ))
+    });
     kept
 }
 

@@ -5,12 +5,7 @@ use std::collections::BTreeSet;
 use mesh::{Workload, is_finished, is_ready};
 use report::Severity;
 
-use crate::{
-    answer::Unknown,
-    evidence::Evidence,
-    fact::Fact,
-    place::Scene,
-};
+use crate::{answer::Unknown, evidence::Evidence, fact::Fact, place::Scene};
 
 /// Sentences on what nobody needs to suspect.
 pub(crate) fn healthy(evidence: &Evidence<'_>, scene: &Scene<'_>, facts: &[Fact]) -> Vec<String> {
@@ -39,7 +34,9 @@ pub(crate) fn healthy(evidence: &Evidence<'_>, scene: &Scene<'_>, facts: &[Fact]
         clean += usize::from(log.failures.is_empty());
     }
     if clean > 0 {
-        said.push(format!("{clean} of {logging} proxies that log requests log no failed one ({meshed} pods have a proxy)"));
+        said.push(format!(
+            "{clean} of {logging} proxies that log requests log no failed one ({meshed} pods have a proxy)"
+        ));
     }
     said
 }

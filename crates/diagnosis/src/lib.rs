@@ -25,8 +25,8 @@ mod verify;
 mod words;
 
 pub use answer::{Cause, Confidence, Diagnosis, Effect, Note, Onset, PossibleCause, Suffering, Unknown, Verify};
-pub use tie::Tie;
 pub use causes::diagnose;
 pub use evidence::{Change, Checked, Evidence, ProxyLog, Scope};
 pub use relations::codes;
+pub use tie::Tie;
 pub use words::{text, three_lines};

@@ -44,7 +44,11 @@ pub(crate) fn of<'f>(
             }
         }
         for event in events(scene, fact) {
-            let at = [event.root().get("firstTimestamp"), event.root().get("eventTime"), event.metadata().get("creationTimestamp")];
+            let at = [
+                event.root().get("firstTimestamp"),
+                event.root().get("eventTime"),
+                event.metadata().get("creationTimestamp"),
+            ];
             if let Some(at) = at.into_iter().find_map(mesh::View::text_if_any) {
                 add(at, format!("event {}", event.root().get("reason").text()), false);
             }

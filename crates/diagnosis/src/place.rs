@@ -70,8 +70,10 @@ impl<'m> Scene<'m> {
         };
         for event in mesh.each(Kind::Event) {
             let about = event.root().get("involvedObject");
-            let (kind, namespace, name) = (about.get("kind").text(), about.get("namespace").text(), about.get("name").text());
-            let key = if namespace.is_empty() { format!("{kind} {name}") } else { format!("{kind} {namespace}/{name}") };
+            let (kind, namespace, name) =
+                (about.get("kind").text(), about.get("namespace").text(), about.get("name").text());
+            let key =
+                if namespace.is_empty() { format!("{kind} {name}") } else { format!("{kind} {namespace}/{name}") };
             scene.events.entry(key).or_default().push(event);
         }
         for (place, pod) in (0u32..).zip(&pods) {
@@ -115,7 +117,7 @@ impl<'m> Scene<'m> {
 
     fn add_subject(&self, subject: &Subject, place: &mut Place) {
         let namespace = subject.namespace.as_deref().unwrap_or_default();
-        place.objects.insert(report::words::place(&Subject { container: None, ..subject.clone() }));
+        place.objects.insert(report::formats::place(&Subject { container: None, ..subject.clone() }));
         place.known_as.insert(subject.name.clone());
         if !namespace.is_empty() {
             place.namespaces.insert(namespace.to_owned());
@@ -154,7 +156,7 @@ impl<'m> Scene<'m> {
 
     /// Warnings about an object. The mesh holds no other events.
     pub(crate) fn events_about(&self, subject: &Subject) -> &[&'m Object] {
-        let key = report::words::place(&Subject { container: None, ..subject.clone() });
+        let key = report::formats::place(&Subject { container: None, ..subject.clone() });
         self.events.get(&key).map(Vec::as_slice).unwrap_or_default()
     }
 

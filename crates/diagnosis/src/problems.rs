@@ -24,7 +24,7 @@ impl Problems {
         }
         for covered in COVERED {
             for code in covered.codes {
-                by_code.entry(code).or_default().push((covered.id, covered.certainty));
+                by_code.entry(code).or_default().push((covered.problem.id, covered.certainty));
             }
         }
         Self(by_code)

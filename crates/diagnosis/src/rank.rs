@@ -62,7 +62,7 @@ pub(crate) fn weight(
         onset: onset.map(|onset| onset.at.clone()),
         failed: suffering.failed_requests,
         code: Reverse(fact.code().to_owned()),
-        place: Reverse(report::words::place(&fact.finding.subject)),
+        place: Reverse(report::formats::place(&fact.finding.subject)),
     }
 }
 

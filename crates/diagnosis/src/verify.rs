@@ -38,7 +38,7 @@ pub(crate) fn verify(finding: &Finding, suffering: &Suffering) -> Verify {
         None => format!("meshtriage run {step} {}", pairs.join(" ")).trim_end().to_owned(),
     };
     let call = if query.is_empty() { format!("GET {endpoint}") } else { format!("GET {endpoint}?{}", query.join("&")) };
-    let mut expect = format!("no {} about {}", finding.code, report::words::place(subject));
+    let mut expect = format!("no {} about {}", finding.code, report::formats::place(subject));
     if suffering.failed_requests > 0
         && let Some(host) = suffering.hosts.first()
     {
@@ -54,7 +54,8 @@ fn inputs(step: &str, subject: &Subject) -> Vec<(&'static str, String)> {
         inputs.push(("resource", plural));
         inputs.push(("name", subject.name.clone()));
     }
-    let of_mesh = ["istioctl.verify-install", "istioctl.tags", "kubectl.istiod-pods", "kubectl.istiod-logs", "kubectl.crds"];
+    let of_mesh =
+        ["istioctl.verify-install", "istioctl.tags", "kubectl.istiod-pods", "kubectl.istiod-logs", "kubectl.crds"];
     if !of_mesh.contains(&step)
         && let Some(namespace) = &subject.namespace
     {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use report::{Severity, words::place};
+use report::{Severity, formats::place};
 
 use crate::{
     answer::{Diagnosis, Effect, PossibleCause, Suffering},
@@ -133,7 +133,10 @@ pub(crate) fn headline(diagnosis: &Diagnosis) -> String {
 pub fn text(diagnosis: &Diagnosis) -> String {
     let mut lines = vec![diagnosis.headline.clone()];
     for cause in diagnosis.causes.iter().take(SHOWN) {
-        lines.push(shortened(&format!("{}. {} [{}] {}", cause.rank, label(cause.finding.severity), cause.finding.code, cause.title), WIDTH));
+        lines.push(shortened(
+            &format!("{}. {} [{}] {}", cause.rank, label(cause.finding.severity), cause.finding.code, cause.title),
+            WIDTH,
+        ));
         let since = cause.onset.as_ref().map(|onset| {
             let before = if onset.or_earlier { " or earlier" } else { "" };
             format!(" Since {}{before}.", onset.at)
@@ -146,13 +149,20 @@ pub fn text(diagnosis: &Diagnosis) -> String {
     }
     if diagnosis.causes.len() > SHOWN {
         let rest = diagnosis.causes.len() - SHOWN;
-        let codes: Vec<String> =
-            diagnosis.causes.iter().skip(SHOWN).map(|it| format!("{} {}", it.finding.code, it.finding.subject.name)).collect();
+        let codes: Vec<String> = diagnosis
+            .causes
+            .iter()
+            .skip(SHOWN)
+            .map(|it| format!("{} {}", it.finding.code, it.finding.subject.name))
+            .collect();
         lines.push(shortened(&format!("And {rest} more: {}", codes.join(", ")), WIDTH));
     }
     if !diagnosis.elsewhere.is_empty() {
         let first = &diagnosis.elsewhere[0].title;
-        lines.push(shortened(&format!("Elsewhere, and not asked for: {} more, first {first}", diagnosis.elsewhere.len()), WIDTH));
+        lines.push(shortened(
+            &format!("Elsewhere, and not asked for: {} more, first {first}", diagnosis.elsewhere.len()),
+            WIDTH,
+        ));
     }
     if !diagnosis.healthy.is_empty() {
         lines.push(shortened(&format!("Well: {}", diagnosis.healthy.join("; ")), WIDTH));

@@ -254,6 +254,7 @@ impl MeshBuilder {
             configs: Arc::default(),
             hosts: OnceLock::new(),
             workloads: OnceLock::new(),
+            domain: OnceLock::new(),
             asked: AtomicU64::new(0),
         };
         for (kind, objects) in by_kind {

@@ -3,11 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
-use super::host;
 use super::host_index::HostIndex;
 use super::kind::Kind;
 use super::object::Object;
 use super::snapshot::Mesh;
+use super::{domain, host};
 
 /// The rules of a mesh by namespace and host.
 ///
@@ -17,6 +17,7 @@ use super::snapshot::Mesh;
 #[derive(Debug)]
 pub struct DestinationRules<'m> {
     mesh: &'m Mesh,
+    domain: &'m str,
     exact: HashMap<(&'m str, String), Vec<&'m Object>>,
     /// By namespace: wildcard hosts and their rules, the longest first.
     wildcards: HashMap<&'m str, Vec<(String, Vec<&'m Object>)>>,
@@ -26,12 +27,13 @@ pub struct DestinationRules<'m> {
 
 impl<'m> DestinationRules<'m> {
     pub fn new(mesh: &'m Mesh) -> Self {
+        let domain = mesh.domain();
         let mut exact: HashMap<(&str, String), Vec<&Object>> = HashMap::new();
         let mut wildcards: BTreeMap<&str, BTreeMap<String, Vec<&Object>>> = BTreeMap::new();
         let mut rules: Vec<&Object> = mesh.each(Kind::DestinationRule).collect();
         rules.sort_by_key(|rule| rule.age());
         for rule in rules {
-            let host = host_of(rule);
+            let host = host_of(domain, rule);
             if host.starts_with('*') {
                 wildcards.entry(rule.namespace()).or_default().entry(host).or_default().push(rule);
             } else {
@@ -49,12 +51,13 @@ impl<'m> DestinationRules<'m> {
             .map(|service| (host::fqdn(service.namespace(), service.name()), service))
             .collect();
         let by_host = HostIndex::new(services.iter().zip(0..).map(|((host, _), position)| (host.as_str(), position)));
-        Self { mesh, exact, wildcards, services, by_host }
+        Self { mesh, domain, exact, wildcards, services, by_host }
     }
 
     /// The rules that proxies of a namespace follow towards a full host name, the oldest first: its traffic policy counts,
     /// and the subsets of all. `home` is the namespace of the service behind the host, where it is known.
     pub fn for_host(&self, client: &str, host: &str, home: Option<&str>) -> Vec<&'m Object> {
+        let host = &*domain::usual(self.domain, host);
         let root = self.mesh.config_of(client).root_namespace.as_str();
         // In the root namespace itself only what is meant for it alone goes before the service's own rules.
         let own = self.in_namespace(client, host, |rule| {
@@ -74,7 +77,7 @@ impl<'m> DestinationRules<'m> {
 
     /// The Services that a rule is for, and for which clients in its own namespace follow it.
     pub fn services_of(&self, rule: &Object) -> Vec<&'m Object> {
-        let mut positions: Vec<usize> = self.by_host.overlapping(&host_of(rule)).collect();
+        let mut positions: Vec<usize> = self.by_host.overlapping(&host_of(self.domain, rule)).collect();
         positions.sort_unstable();
         positions.dedup();
         let services = positions.into_iter().map(|position| &self.services[position]);
@@ -100,8 +103,8 @@ impl<'m> DestinationRules<'m> {
 }
 
 /// The full name of the host that a rule is for.
-fn host_of(rule: &Object) -> String {
-    host::fqdn(rule.namespace(), rule.spec().get("host").text())
+fn host_of(domain: &str, rule: &Object) -> String {
+    host::fqdn(rule.namespace(), &domain::usual(domain, rule.spec().get("host").text()))
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::host;
 use super::kind::Kind;
 use super::object::Object;
 use super::snapshot::Mesh;
 use super::view::View;
+use super::{domain, host};
 
 /// The annotation that limits the namespaces which see a Service.
 pub(super) const EXPORT_TO: &str = "networking.istio.io/exportTo";
@@ -20,6 +20,8 @@ pub struct HostMap {
     wildcards: HashMap<String, Vec<(String, Arc<Object>)>>,
     /// How long these endings are.
     lengths: BTreeSet<usize>,
+    /// The cluster's own domain.
+    domain: String,
 }
 
 /// The Service or `ServiceEntry` behind a host.
@@ -47,7 +49,7 @@ impl<'m> Known<'m> {
 
 impl HostMap {
     pub(super) fn new(mesh: &Mesh) -> Self {
-        let mut map = Self::default();
+        let mut map = Self { domain: mesh.domain().to_owned(), ..Self::default() };
         for entry in mesh.each_shared(Kind::ServiceEntry) {
             map.add_service_entry(entry);
         }
@@ -111,6 +113,7 @@ impl HostMap {
         export_to: impl Iterator<Item = &'h str>,
         host: &str,
     ) -> Option<Known<'h>> {
+        let host = &*domain::usual(&self.domain, host);
         let name = host::fqdn(namespace, host);
         let in_scope = |scope: &str| self.exact.get(scope)?.get(&name);
         let mut scopes = export_to.map(|entry| if entry == "." { namespace } else { entry }).peekable();

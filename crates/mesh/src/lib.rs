@@ -6,6 +6,7 @@
 //! or of another type reads as empty. So no object, however malformed, can stop a rule.
 
 mod access_logging;
+mod ambient;
 mod bindings;
 mod builder;
 mod called_hosts;
@@ -14,6 +15,7 @@ mod config;
 mod control_planes;
 mod destination_rules;
 mod documents;
+mod domain;
 mod gateways;
 pub mod host;
 mod host_index;
@@ -48,6 +50,7 @@ mod workloads;
 pub mod yaml;
 
 pub use access_logging::{AccessLogging, End, LogLineFormat, LogSink, LogSinkKind};
+pub use ambient::{HBONE_PORT, USE_WAYPOINT, Waypoint};
 pub use bindings::Bindings;
 pub use builder::{Extent, MeshBuilder, Settings, is_ignored_namespace};
 pub use called_hosts::{CalledHost, called_hosts, own_containers};

@@ -48,6 +48,7 @@ impl Mesh {
             configs,
             hosts: OnceLock::new(),
             workloads: OnceLock::new(),
+            domain: OnceLock::new(),
             asked: AtomicU64::new(0),
         }
     }

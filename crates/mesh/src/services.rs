@@ -1,15 +1,15 @@
 //! What stands behind a host: the Service, its pods, and the ports of their containers.
 
-use super::host;
 use super::kind::Kind;
 use super::object::Object;
 use super::snapshot::Mesh;
 use super::view::View;
+use super::{domain, host};
 
 impl Mesh {
     /// The Service that a host means in an object of this namespace, if there is one.
     pub fn service_of_host(&self, namespace: &str, host: &str) -> Option<&Object> {
-        let host = host::fqdn(namespace, host);
+        let host = host::fqdn(namespace, &domain::usual(self.domain(), host));
         let (namespace, name) = host::service_of("", &host);
         self.find(Kind::Service, namespace, name)
     }

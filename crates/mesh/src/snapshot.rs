@@ -26,6 +26,7 @@ pub struct Mesh {
     pub(super) configs: Arc<MeshConfigs>,
     pub(super) hosts: OnceLock<HostMap>,
     pub(super) workloads: OnceLock<Vec<workloads::Entry>>,
+    pub(super) domain: OnceLock<String>,
     pub(super) asked: AtomicU64,
 }
 

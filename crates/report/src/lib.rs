@@ -7,22 +7,19 @@ pub mod columns;
 mod data;
 mod finding;
 mod fingerprint;
-mod format;
-mod junit;
+pub mod formats;
 mod progress;
-mod sarif;
 mod verdict;
-pub mod words;
+pub mod view;
 pub mod yaml;
 
 pub use data::Data;
 pub use finding::{Code, Evidence, Finding, Owner, Severity, Subject};
 pub use fingerprint::fingerprint;
-pub use format::Format;
-pub use junit::junit;
+pub use formats::{Format, Shown};
 pub use progress::Progress;
-pub use sarif::sarif;
 pub use verdict::{Completeness, Counts, State, Verdict};
+pub use view::View;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -9,18 +9,18 @@ use super::{
     About, Cost, Invalid, Judgement, Permission, Step,
     input::check,
     resource_status::{
-        cut,
+        Found, Include, KubectlOutput, cut,
         family::Family,
         gather::{MAX_OBJECTS, list, printed},
         judge::Judge,
-        manifests_yaml, namespaces,
+        kubectl_get, namespaces,
         object::{Object, ObjectCondition, ago},
         place, quoted, resource_name,
-        table::{PrintedTable, nothing_found},
+        table::PrintedTable,
     },
 };
 use cluster::{self, Cluster, Error, Resource, Scope};
-use report::{Format, Read, Skipped};
+use report::{Read, Skipped};
 
 /// Objects of one custom resource type.
 pub struct CustomResources;
@@ -44,8 +44,18 @@ pub struct CustomResourcesInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(max_length = 1000)]
     pub selector: Option<String>,
-    /// Print the columns of `--output wide` too.
-    pub wide: bool,
+    /// One object; without it, all that the selector and the namespaces allow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(max_length = 253)]
+    pub name: Option<String>,
+    /// Show each object itself too, in `data.objects`; with `name` it is there anyway.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[param(max_items = 1, inline)]
+    pub include: Vec<Include>,
+    /// What `format=raw` prints, as kubectl's `--output`; its table without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
+    pub output: Option<KubectlOutput>,
 }
 
 /// The objects of a custom resource type.
@@ -80,6 +90,10 @@ pub struct CustomResourceStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<Object>)]
     pub validation_messages: Vec<Value>,
+    /// The object itself, where it was named or asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub object: Option<Value>,
 }
 
 /// What was read.
@@ -116,6 +130,10 @@ impl Step for CustomResources {
         let mut invalid = resource_name("crd", &input.crd);
         invalid.extend(check::place(&input.namespace, input.all_namespaces));
         invalid.extend(check::selector("selector", input.selector.as_deref()));
+        invalid.extend(check::name("name", input.name.as_deref()));
+        if input.name.is_some() && input.selector.is_some() {
+            invalid.push(Invalid::new("selector", "conflict", "selector cannot be used when name is given"));
+        }
         invalid
     }
 
@@ -126,8 +144,17 @@ impl Step for CustomResources {
         let resource = custom_resource(cluster, &input.crd).await?;
         let scope = if resource.namespaced { Scope::of(&input.namespace) } else { Scope::All };
         let selector = input.selector.as_deref();
-        let listed = list(cluster, &resource, &scope, selector).await?;
-        let table = printed(cluster, &resource, &scope, None, selector, &listed.items).await?;
+        let mut listed = list(cluster, &resource, &scope, selector).await?;
+        let name = input.name.as_deref();
+        if let Some(name) = name {
+            let (found, others): (Vec<_>, Vec<_>) = listed.items.into_iter().partition(|object| object.name() == name);
+            if found.is_empty() {
+                let what = format!("{} {name:?}{}", resource.kind, place(&scope, resource.namespaced));
+                return Err(Error::no_such("name", what, name, others.iter().map(Object::name)));
+            }
+            listed.items = found;
+        }
+        let table = printed(cluster, &resource, &scope, name, selector, &listed.items).await?;
         let now = cluster.now();
         Ok(CustomResourcesEvidence { resource, scope, table, objects: listed.items, skipped: listed.skipped, now })
     }
@@ -148,30 +175,23 @@ impl Step for CustomResources {
         let count = objects.len();
         let noun = if count == 1 { &resource.singular } else { &resource.plural };
         let summary = format!("{count} {noun}{}", place(&scope, resource.namespaced));
+        let whole = input.name.is_some() || !input.include.is_empty();
         let data = CustomResourcesData {
             resource: resource.qualified(),
             kind: resource.kind.clone(),
             version: resource.version.clone(),
             namespaces: namespaces(&scope),
             table,
-            objects: objects.iter().take(MAX_OBJECTS).map(|object| view(object, now)).collect(),
+            objects: objects.iter().take(MAX_OBJECTS).map(|object| view(object, now, whole)).collect(),
             manifests: objects,
             namespaced: resource.namespaced,
         };
         Judgement { findings, skipped, commands: commands(input, &data), summary, data }
     }
 
-    fn print(input: &CustomResourcesInput, data: &CustomResourcesData, format: Format) -> Option<String> {
-        let one = match data.namespaces.as_slice() {
-            [namespace] if data.namespaced => Some(namespace.as_str()),
-            _ => None,
-        };
-        match format {
-            Format::Text if data.table.rows.is_empty() => Some(nothing_found(one)),
-            Format::Text => Some(data.table.text(input.wide, data.namespaced && one.is_none())),
-            Format::Yaml => Some(manifests_yaml(&data.manifests, false)),
-            Format::Json | Format::Markdown | Format::Sarif | Format::Junit => None,
-        }
+    fn raw(input: &CustomResourcesInput, data: &CustomResourcesData) -> Option<String> {
+        let found = Found::of(data.namespaced, &data.namespaces, input.name.is_some());
+        Some(kubectl_get(input.output, &data.table, &data.manifests, found))
     }
 }
 
@@ -194,7 +214,7 @@ async fn custom_resource(cluster: &Cluster, name: &str) -> Result<Resource, Erro
     Ok(resource)
 }
 
-fn view(object: &Object, now: jiff::Timestamp) -> CustomResourceStatus {
+fn view(object: &Object, now: jiff::Timestamp, whole: bool) -> CustomResourceStatus {
     let mut conditions = object.conditions();
     for part in object.list("/status/parents").iter().chain(object.list("/status/listeners")) {
         let inner = part.get("conditions").and_then(Value::as_array);
@@ -206,14 +226,16 @@ fn view(object: &Object, now: jiff::Timestamp) -> CustomResourceStatus {
         age: object.created().map(|created| ago(created, now)),
         conditions,
         validation_messages: object.list("/status/validationMessages").iter().take(50).cloned().collect(),
+        object: whole.then(|| object.manifest()),
     }
 }
 
 fn commands(input: &CustomResourcesInput, data: &CustomResourcesData) -> Vec<String> {
     let selector = input.selector.as_deref().map(|selector| format!(" --selector {}", quoted(selector)));
     let selector = selector.unwrap_or_default();
-    let wide = if input.wide { " --output wide" } else { "" };
-    let command = |place: &str| format!("kubectl get {}{selector}{place}{wide}", data.resource);
+    let name = input.name.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
+    let wide = if input.output == Some(KubectlOutput::Wide) { " --output wide" } else { "" };
+    let command = |place: &str| format!("kubectl get {}{name}{selector}{place}{wide}", data.resource);
     if !data.namespaced {
         vec![command("")]
     } else if data.namespaces.is_empty() {

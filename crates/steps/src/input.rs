@@ -124,6 +124,15 @@ pub(crate) mod check {
         invalid
     }
 
+    /// The same of the control plane's namespaces.
+    pub(crate) fn place_of_istio(names: &[String], all: bool) -> Vec<Invalid> {
+        let mut invalid = namespaces("istio_namespace", names);
+        if all && !names.is_empty() {
+            invalid.push(Invalid::new("all_namespaces", "conflict", "name namespaces or ask for all, not both"));
+        }
+        invalid
+    }
+
     /// A text to search for.
     pub(crate) fn text(field: &str, text: Option<&str>, longest: usize) -> Vec<Invalid> {
         match text {

@@ -12,7 +12,7 @@ use super::{
 };
 use cluster::{self, Cluster, ContainerLog, Error, Istiod, LogQuery};
 use logs::{DigestBuilder, Level, LineParser, LogDigest, LogLine, Source, digest};
-use report::{Code, Finding, Format, Read, Severity, Skipped, Subject};
+use report::{Code, Finding, Read, Severity, Skipped, Subject};
 
 static K8S0091: Code = Code {
     id: "K8S0091",
@@ -49,7 +49,7 @@ pub struct IstiodLogs;
 pub struct IstiodLogsInput {
     /// Namespaces of the control plane. Default: wherever istiod runs.
     #[param(max_items = 100)]
-    pub namespace: Vec<String>,
+    pub istio_namespace: Vec<String>,
     /// Look in all namespaces; the default when none is named.
     pub all_namespaces: bool,
     /// Only this revision, or the revision that this tag points to.
@@ -160,7 +160,7 @@ impl Step for IstiodLogs {
     type Data = IstiodLogsData;
 
     fn check(input: &IstiodLogsInput) -> Vec<Invalid> {
-        let mut invalid = check::place(&input.namespace, input.all_namespaces);
+        let mut invalid = check::place_of_istio(&input.istio_namespace, input.all_namespaces);
         invalid.extend(check::name("revision", input.revision.as_deref()));
         invalid.extend(check::name("container", input.container.as_deref()));
         invalid.extend(check::range("tail", input.tail, 1, MAX_TAIL));
@@ -171,7 +171,7 @@ impl Step for IstiodLogs {
     }
 
     async fn gather(cluster: &Cluster, input: &IstiodLogsInput) -> Result<Evidence, Error> {
-        let control_plane = cluster.control_plane_of(&input.namespace, input.revision.as_deref()).await?;
+        let control_plane = cluster.control_plane_of(&input.istio_namespace, input.revision.as_deref()).await?;
         let query = input.log_query();
         let pods: Vec<_> = stream::iter(control_plane.istiods)
             .map(|istiod| {
@@ -196,7 +196,7 @@ impl Step for IstiodLogs {
             }
             read.push((istiod, log));
         }
-        let looked_in = match input.namespace.as_slice() {
+        let looked_in = match input.istio_namespace.as_slice() {
             [] => "any namespace".to_owned(),
             names => format!("namespace {}", names.join(", ")),
         };
@@ -223,10 +223,10 @@ impl Step for IstiodLogs {
         Judgement { data: IstiodLogsData { pods: logs }, findings, skipped, commands, summary }
     }
 
-    fn print(_: &IstiodLogsInput, data: &IstiodLogsData, format: Format) -> Option<String> {
+    fn raw(_: &IstiodLogsInput, data: &IstiodLogsData) -> Option<String> {
         // As kubectl prints them: pod after pod, without a prefix.
         let lines = data.pods.iter().flat_map(|pod| &pod.lines).map(|line| line.raw.clone() + "\n");
-        (format == Format::Text).then(|| lines.collect())
+        Some(lines.collect())
     }
 }
 

@@ -5,6 +5,7 @@ mod about;
 mod access_logging;
 mod analyze;
 mod bug_report;
+mod candidates;
 mod changes;
 mod check_inject;
 mod codes;
@@ -21,8 +22,8 @@ mod istiod_pods;
 mod lean_pod;
 mod mesh_pod;
 mod misconfiguration;
+mod named;
 mod pod_usage;
-mod problems;
 pub mod prometheus;
 pub mod proxy_config;
 mod proxy_sample;
@@ -35,7 +36,6 @@ mod startup_race;
 mod symptoms;
 mod tags;
 mod target;
-mod told;
 mod verify_install;
 mod version;
 
@@ -48,16 +48,17 @@ use utoipa::{PartialSchema, ToSchema};
 
 pub use about::{About, Cost, Permission};
 pub use access_logging::{AccessLogs, AccessLogsData, AccessLogsInput, LoggingCounts, WorkloadLogging};
-pub use analyze::{Analyze, AnalyzeData, AnalyzeInput, AnalyzedFile, MAX_FILES_BYTES};
+pub use analyze::{Analyze, AnalyzeData, AnalyzeInput, AnalyzeOutput, AnalyzedFile, MAX_FILES_BYTES};
 pub use bug_report::{
     BugReport, BugReportArchive, BugReportData, BugReportInput, BugReportPlan, ConfigFile, ReportLayout, ReportedStep,
     Wanted, WeighedLog,
 };
+pub use candidates::{ProblemCandidate, Problems, UnderstoodSymptom, problems};
+pub use changes::{Changes, ChangesData, ChangesInput};
 pub use check_inject::{CheckInject, CheckInjectData, CheckInjectInput};
 pub use coredns::{Coredns, CorednsData, CorednsInput};
 pub use crds::{Crds, CrdsData, CrdsInput};
 pub use custom_resources::{CustomResources, CustomResourcesData, CustomResourcesInput};
-pub use changes::{Changes, ChangesData, ChangesInput};
 pub use diagnose::{Depth, Diagnose, DiagnoseData, DiagnoseInput, DiagnoseLookedAt};
 pub use envoy_page::{AdminPage, EnvoyPage, EnvoyPageData, EnvoyPageInput};
 pub use http_proxy::{HttpProxies, HttpProxiesData, HttpProxiesInput, ProxyServiceEntry, UsedProxy};
@@ -68,10 +69,9 @@ pub use istiod_pods::{IstiodPods, IstiodPodsData, IstiodPodsInput};
 pub use misconfiguration::{
     FailedRequests, Misconfiguration, MisconfigurationData, MisconfigurationInput, Symptom, SymptomGroup,
 };
-pub use problems::{ProblemCandidate, Problems, UnderstoodSymptom, problems};
 pub use proxy_config::{ProxyConfig, ProxyConfigData, ProxyConfigInput, ProxyConfigKind, ProxyOutput};
 pub use proxy_status::{ProxyStatusData, ProxyStatusInput, ProxyStatusStep};
-pub use resource_status::{ResourceStatus, ResourceStatusData, ResourceStatusInput};
+pub use resource_status::{Include, KubectlOutput, ResourceStatus, ResourceStatusData, ResourceStatusInput};
 pub use resource_usage::{ResourceUsage, ResourceUsageData, ResourceUsageInput};
 pub use restart::{
     BouncePod, BouncePodData, BouncePodInput, RestartDeployment, RestartDeploymentData, RestartDeploymentInput,
@@ -169,6 +169,11 @@ pub trait Step: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Whether the namespaces and the revision that the inputs name must be in the cluster.
+    fn names_what_exists(_input: &Self::Input) -> bool {
+        true
+    }
+
     /// Reads what the judgement needs. An error only where there is nothing to judge: the cluster cannot be reached,
     /// or what was asked for does not exist.
     fn gather(
@@ -179,8 +184,8 @@ pub trait Step: Send + Sync + 'static {
     /// Reasons over the evidence: pure, no clock, no I/O.
     fn judge(input: &Self::Input, evidence: Self::Evidence) -> Judgement<Self::Data>;
 
-    /// What the command itself would print in this format, where it has one of its own.
-    fn print(_input: &Self::Input, _data: &Self::Data, _format: Format) -> Option<String> {
+    /// What the command would print and nothing else, where there is one. Its `--output` is an input of the step.
+    fn raw(_input: &Self::Input, _data: &Self::Data) -> Option<String> {
         None
     }
 }
@@ -210,7 +215,7 @@ pub struct Outcome {
     pub skipped: Vec<Skipped>,
     pub commands: Vec<String>,
     pub summary: String,
-    /// What the command itself would print, where it has a form of its own.
+    /// What the command would print, where there is one and the format shows it.
     pub printed: Option<String>,
 }
 
@@ -226,11 +231,35 @@ impl<S: Step> AnyStep for S {
     }
 
     fn input_schema(&self) -> Value {
-        serde_json::to_value(S::Input::schema()).expect("a schema is JSON")
+        let mut named = Vec::new();
+        S::Input::schemas(&mut named);
+        let mut schema = serde_json::to_value(S::Input::schema()).expect("a schema is JSON");
+        let named =
+            named.into_iter().map(|(name, schema)| (name, serde_json::to_value(schema).expect("a schema is JSON")));
+        let named: serde_json::Map<String, Value> = named.collect();
+        if !named.is_empty() {
+            schema["$defs"] = Value::Object(named);
+        }
+        local_references(&mut schema);
+        schema
     }
 
     fn prepare(&self, inputs: Inputs) -> Result<Box<dyn Prepared>, Vec<Invalid>> {
         prepared::<S>(inputs.read()?)
+    }
+}
+
+/// A schema that stands alone has its parts with it, and not in the document of the API.
+fn local_references(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            if let Some(Value::String(reference)) = fields.get_mut("$ref") {
+                *reference = reference.replace("#/components/schemas/", "#/$defs/");
+            }
+            fields.values_mut().for_each(local_references);
+        }
+        Value::Array(items) => items.iter_mut().for_each(local_references),
+        _ => {}
     }
 }
 
@@ -247,12 +276,15 @@ impl<S: Step> Prepared for Ready<S> {
 
     fn execute<'a>(&'a self, cluster: &'a Cluster, format: Format) -> BoxFuture<'a, Result<Outcome, cluster::Error>> {
         Box::pin(async move {
+            if S::names_what_exists(&self.0) {
+                named::exists(cluster, &self.inputs()).await?;
+            }
             let evidence = S::gather(cluster, &self.0).await?;
             let input = std::sync::Arc::clone(&self.0);
             // Judging may take a while over a large mesh, and must not hold up other requests.
             let judged = tokio::task::spawn_blocking(move || {
                 let judgement = S::judge(&input, evidence);
-                let printed = S::print(&input, &judgement.data, format);
+                let printed = format.shows_output().then(|| S::raw(&input, &judgement.data)).flatten();
                 Outcome {
                     data: report::Data::of(&judgement.data),
                     findings: judgement.findings,

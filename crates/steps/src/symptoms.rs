@@ -106,7 +106,7 @@ pub(crate) fn understand(text: &str) -> Understood {
     }
     for (symptom, _, problems) in SYMPTOMS {
         if understood.symptoms.contains(symptom) {
-            understood.problems.extend(problems.iter().map(|problem| (*problem).to_owned()));
+            understood.problems.extend(problems.iter().map(|problem| problem.id.to_owned()));
         }
     }
     understood
@@ -129,12 +129,18 @@ mod tests {
     fn messages_of_clients_are_understood() {
         for (text, symptom) in [
             ("503 from cart", Symptom::ServiceUnavailable),
-            ("upstream connect error or disconnect/reset before headers. reset reason: connection termination", Symptom::Reset),
+            (
+                "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
+                Symptom::Reset,
+            ),
             ("curl: (56) Recv failure: Connection reset by peer", Symptom::Reset),
             ("RBAC: access denied", Symptom::Forbidden),
             ("Jwt is missing", Symptom::Unauthorized),
             ("curl: (6) Could not resolve host: cart.shop", Symptom::Dns),
-            ("Internal error occurred: failed calling webhook \"rev.namespace.sidecar-injector.istio.io\"", Symptom::PodsCannotBeCreated),
+            (
+                "Internal error occurred: failed calling webhook \"rev.namespace.sidecar-injector.istio.io\"",
+                Symptom::PodsCannotBeCreated,
+            ),
         ] {
             let understood = understand(text);
             assert!(understood.symptoms.contains(&symptom), "{text}: {understood:?}");

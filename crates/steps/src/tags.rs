@@ -17,7 +17,7 @@ use super::{
     verify_install::codes,
 };
 use cluster::{Cluster, Error, Resource, Scope};
-use report::{Finding, Format, Read, Skipped, Subject, yaml};
+use report::{Finding, Read, Skipped, Subject, yaml};
 
 /// Tags and revisions.
 pub struct Tags;
@@ -36,12 +36,12 @@ pub enum IstioctlOutput {
 pub struct TagsInput {
     /// Namespaces of the control plane. Default: wherever istiod runs.
     #[param(max_items = 100)]
-    pub namespace: Vec<String>,
+    pub istio_namespace: Vec<String>,
     /// Only this revision, or the revision that this tag points to.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(max_length = 63)]
     pub revision: Option<String>,
-    /// With `format=text`: what `istioctl tag list --output` prints.
+    /// What `format=raw` prints, as `istioctl tag list --output`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(inline)]
     pub output: Option<IstioctlOutput>,
@@ -126,7 +126,7 @@ impl Step for Tags {
     type Data = TagsData;
 
     fn check(input: &TagsInput) -> Vec<Invalid> {
-        let mut invalid = check::namespaces("namespace", &input.namespace);
+        let mut invalid = check::namespaces("istio_namespace", &input.istio_namespace);
         invalid.extend(check::name("revision", input.revision.as_deref()));
         invalid
     }
@@ -142,7 +142,7 @@ impl Step for Tags {
             &mut Vec::new(),
         )
         .await?;
-        let places = if input.namespace.is_empty() {
+        let places = if input.istio_namespace.is_empty() {
             let istiods = injection.istiods.as_ref().ok().into_iter().flatten();
             let mut places: BTreeSet<String> = istiods.filter_map(|i| i.pod.metadata.namespace.clone()).collect();
             if places.is_empty() {
@@ -150,7 +150,7 @@ impl Step for Tags {
             }
             places.into_iter().collect()
         } else {
-            input.namespace.clone()
+            input.istio_namespace.clone()
         };
         let scope = Scope::Namespaces(places);
         let services = objects(cluster, &Resource::services(), &scope, Some(REVISION), &mut skipped).await?;
@@ -195,23 +195,22 @@ impl Step for Tags {
         Judgement { data, findings, skipped, commands, summary }
     }
 
-    fn print(input: &TagsInput, data: &TagsData, format: Format) -> Option<String> {
+    fn raw(input: &TagsInput, data: &TagsData) -> Option<String> {
         if data.unread && data.tags.is_empty() {
             // istioctl would say that there are none.
             return None;
         }
-        if data.tags.is_empty() && matches!(format, Format::Text | Format::Yaml) {
+        if data.tags.is_empty() {
             return Some("No Istio revision tags found.\n".to_owned());
         }
-        match (format, input.output) {
-            (Format::Yaml, _) | (Format::Text, Some(IstioctlOutput::Yaml)) => {
+        Some(match input.output {
+            Some(IstioctlOutput::Yaml) => {
                 let rows = serde_json::to_value(&data.tags).expect("tags are JSON");
-                Some(yaml::to_string(&rows))
+                yaml::to_string(&rows)
             }
-            (Format::Text, Some(IstioctlOutput::Json)) => Some(tabbed_json(&data.tags)),
-            (Format::Text, None) => Some(table(&data.tags)),
-            (Format::Json | Format::Markdown | Format::Sarif | Format::Junit, _) => None,
-        }
+            Some(IstioctlOutput::Json) => tabbed_json(&data.tags),
+            None => table(&data.tags),
+        })
     }
 }
 

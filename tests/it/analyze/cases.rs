@@ -9,7 +9,7 @@ use meshtriage::analyzers::{Options, analyze};
 use meshtriage::mesh::{Mesh, MeshBuilder, Perspective, Settings};
 use serde_json::Value;
 
-use crate::support::{say, shared};
+use crate::support::{corpus_path, needs, say};
 
 /// Certificates in the cases have long expired, or run for a century.
 pub(crate) fn now() -> Timestamp {
@@ -17,7 +17,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 pub(super) fn read_json(name: &str) -> Value {
-    let path = shared("corpus/analyze").join(name);
+    let path = corpus_path("analyze").join(name);
     serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap()
 }
 
@@ -26,7 +26,7 @@ fn read(folder: &Path, name: &str) -> (String, String) {
 }
 
 fn mesh_of(case: &Value) -> Mesh {
-    let folder = shared("corpus/analyze");
+    let folder = corpus_path("analyze");
     let mut builder = MeshBuilder::new(Settings { runtime_kinds: true, ..Settings::new(now()) });
     if let Some(name) = case["meshConfigFile"].as_str() {
         builder.mesh_config(read(&folder, name).1);
@@ -105,15 +105,18 @@ fn check_list(list: &str, perspective: &Perspective, known_differences: &[&str])
 
 #[test]
 fn analyzer_cases_as_istioctl() {
+    needs!(Corpus);
     check_list("analyzerCases", &Perspective { compatible: true, revision: None }, &[]);
 }
 
 #[test]
 fn analyzer_cases_by_our_rules() {
+    needs!(Corpus);
     check_list("analyzerCases", &Perspective::default(), &[]);
 }
 
 #[test]
 fn multi_cluster_cases() {
+    needs!(Corpus);
     check_list("multiClusterCases", &Perspective { compatible: true, revision: None }, &[]);
 }

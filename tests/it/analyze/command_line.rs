@@ -9,7 +9,7 @@ use meshtriage::report::Severity;
 use serde_json::{Value, json};
 
 use super::cases::{now, read_json};
-use crate::support::{say, shared};
+use crate::support::{corpus_path, needs, say};
 
 /// The namespace that the cases call `NS`.
 const NAMESPACE: &str = "test-ns";
@@ -99,7 +99,7 @@ fn read(folder: &Path, name: &str) -> (String, String) {
 
 /// Differences between what a run should give and what it gave.
 fn check(case: &Value) -> Vec<String> {
-    let folder = shared("corpus/analyze");
+    let folder = corpus_path("analyze");
     let arguments = arguments(case);
     let namespace = arguments.namespace.clone().unwrap_or_else(|| "default".to_owned());
     let default_namespace = if arguments.all_namespaces { String::new() } else { namespace.clone() };
@@ -174,6 +174,7 @@ fn add_to_cluster(builder: &mut MeshBuilder, text: &str) {
 
 #[test]
 fn command_line_cases() {
+    needs!(Corpus);
     let cases = read_json("cases.json");
     let cases = cases["commandLineCases"].as_array().unwrap();
     let mut failures = Vec::new();

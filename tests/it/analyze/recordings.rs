@@ -7,7 +7,7 @@ use meshtriage::analyzers::{Format, Message, Options, analyze, level, print};
 use meshtriage::mesh::{Kind, LOCAL_CLUSTER, Mesh, MeshBuilder, MeshConfig, Perspective, Settings};
 use serde_json::Value;
 
-use crate::support::{say, shared};
+use crate::support::{recording_path, say};
 
 /// Just after the recordings were made.
 fn recorded_at() -> Timestamp {
@@ -15,7 +15,7 @@ fn recorded_at() -> Timestamp {
 }
 
 pub(super) fn mesh_of(capture: &str, istio_namespace: &str) -> Mesh {
-    let resources = shared("captures").join(capture).join("cluster/resources");
+    let resources = recording_path(capture).join("cluster/resources");
     let settings = Settings { istio_namespace: istio_namespace.into(), live: true, ..Settings::new(recorded_at()) };
     let mut builder = MeshBuilder::new(settings);
     for kind in Kind::readable() {
@@ -69,7 +69,7 @@ fn recordings() -> Vec<Recording> {
         }
         for namespace in namespaces {
             let file: &'static str = format!("analyze-30-{namespace}.json").leak();
-            if !Path::new(&shared("captures").join(capture).join("istioctl").join(file)).exists() {
+            if !Path::new(&recording_path(capture).join("istioctl").join(file)).exists() {
                 assert_eq!(capture, "healthy", "{file}");
                 continue;
             }
@@ -118,7 +118,7 @@ fn same_words_as_istioctl() {
         let is_json = Path::new(recording.file).extension().is_some_and(|extension| extension == "json");
         let format = if is_json { Format::Json } else { Format::Log { color: false } };
         let found = print(&analysis.messages, format, false);
-        let path = shared("captures").join(recording.capture).join("istioctl").join(recording.file);
+        let path = recording_path(recording.capture).join("istioctl").join(recording.file);
         let expected = std::fs::read_to_string(path).unwrap();
         if found.trim_end() != expected.trim_end() {
             let missing: Vec<&str> = expected.lines().filter(|line| !found.contains(*line)).collect();

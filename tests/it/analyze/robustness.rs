@@ -11,7 +11,10 @@ use serde_json::{Map, Value, json};
 
 use super::cases::{now, read_json};
 use super::recordings::mesh_of;
-use crate::support::shared;
+use crate::support::{
+    corpus_path,
+    needs::{Need, lacks},
+};
 
 fn live_mesh(objects: &[(Kind, Value)]) -> Mesh {
     let mut builder = MeshBuilder::new(Settings { live: true, ..Settings::new(now()) });
@@ -36,7 +39,7 @@ fn run_all(mesh: &Mesh) -> Vec<String> {
     lines
 }
 
-/// Every object of the recordings and of the case files, with its kind.
+/// Every object of the recordings, and of Istio's own cases where they are, with its kind.
 fn real_objects() -> Vec<(Kind, Value)> {
     let mut objects = Vec::new();
     for (capture, namespace) in [("broken", "aks-istio-system"), ("upstream", "istio-system")] {
@@ -45,23 +48,28 @@ fn real_objects() -> Vec<(Kind, Value)> {
             objects.extend(mesh.each(kind).map(|object| (kind, object.root().to_json())));
         }
     }
+    if !lacks(Need::Corpus) {
+        objects.extend(objects_of_cases());
+    }
+    assert!(objects.len() > 200);
+    objects
+}
+
+fn objects_of_cases() -> Vec<(Kind, Value)> {
     let cases = read_json("cases.json");
     let names =
         cases["analyzerCases"].as_array().unwrap().iter().flat_map(|case| case["inputFiles"].as_array().unwrap());
     let files: Vec<(String, String)> = names
         .map(|name| {
             let name = name.as_str().unwrap();
-            (name.to_owned(), std::fs::read_to_string(shared("corpus/analyze").join(name)).unwrap())
+            (name.to_owned(), std::fs::read_to_string(corpus_path("analyze").join(name)).unwrap())
         })
         .collect();
     let mut builder = MeshBuilder::new(Settings { runtime_kinds: true, ..Settings::new(now()) });
     builder.add_files(&files);
     let mesh = builder.build();
-    for kind in Kind::readable() {
-        objects.extend(mesh.each(kind).map(|object| (kind, object.root().to_json())));
-    }
-    assert!(objects.len() > 200);
-    objects
+    let all = Kind::readable().flat_map(|kind| mesh.each(kind).map(move |object| (kind, object.root().to_json())));
+    all.collect()
 }
 
 /// Replaces the value at the given place, counted in reading order.

@@ -13,7 +13,7 @@ use meshtriage::report::{Code, Severity};
 use serde_json::{Value, json};
 
 use super::cases::{now, read_json};
-use crate::support::say;
+use crate::support::{needs, say};
 
 /// What each table's row gives here, to be compared with what Istio gives.
 fn answer(table: &str, row: &Value) -> Option<(Value, Value)> {
@@ -76,6 +76,7 @@ fn answer(table: &str, row: &Value) -> Option<(Value, Value)> {
 
 #[test]
 fn helpers_answer_as_istio() {
+    needs!(Corpus);
     let cases = read_json("unit.json");
     let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     let mut failures = Vec::new();
@@ -138,6 +139,7 @@ fn object_in_file(name: &str, reference: &str, line_of_field: usize) -> Object {
 
 #[test]
 fn messages_name_their_place_as_istio_does() {
+    needs!(Corpus);
     let cases = read_json("unit.json");
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for row in cases["unitCases"].as_array().unwrap() {
@@ -172,6 +174,7 @@ fn messages_name_their_place_as_istio_does() {
 
 #[test]
 fn messages_are_sorted_as_istio_sorts() {
+    needs!(Corpus);
     let cases = read_json("unit.json");
     let mut count = 0;
     for row in cases["unitCases"].as_array().unwrap().iter().filter(|row| row["table"] == "sortAndDedupe") {
@@ -193,6 +196,7 @@ fn messages_are_sorted_as_istio_sorts() {
 
 #[test]
 fn messages_are_printed_as_istio_prints() {
+    needs!(Corpus);
     let cases = read_json("unit.json");
     let mut count = 0;
     for row in cases["unitCases"].as_array().unwrap().iter().filter(|row| row["table"] == "outputFormat") {

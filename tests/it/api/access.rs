@@ -59,9 +59,16 @@ async fn key_opens_by_either_header() {
 #[tokio::test]
 async fn documentation_needs_no_internet() {
     let app = TestApp::with_key("healthy");
-    let page = app.get("/docs/").await;
-    assert_eq!(page.status, StatusCode::OK);
-    assert!(!page.text.contains("src=\"http") && !page.text.contains("href=\"http"), "{}", page.text);
+    for path in ["/docs", "/docs/"] {
+        let page = app.get(path).await;
+        assert_eq!(page.status, StatusCode::OK);
+        assert!(!page.text.contains("src=\"http") && !page.text.contains("href=\"http"), "{}", page.text);
+        assert!(page.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
+    }
+    for file in ["swagger-ui.css", "swagger-ui-bundle.js", "start.js"] {
+        assert_eq!(app.get(&format!("/docs/{file}")).await.status, StatusCode::OK, "{file}");
+    }
+    assert!(app.get("/docs/start.js").await.text.contains("validatorUrl: null"));
     let document: Value = app.get("/openapi.json").await.json();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
 }

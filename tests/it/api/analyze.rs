@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     app::{Answered, TestApp},
-    shared,
+    recording_path,
 };
 
 const PROPOSED: &str = "\
@@ -35,10 +35,9 @@ fn codes(answer: &Value) -> Vec<&str> {
 #[tokio::test]
 async fn compatible_text_is_istioctls() {
     let app = TestApp::over("broken");
-    let answer =
-        app.get("/v1/istioctl/analyze?compatible=true&revision=asm-1-30&all_namespaces=true&format=text").await;
+    let answer = app.get("/v1/istioctl/analyze?compatible=true&revision=asm-1-30&all_namespaces=true&format=raw").await;
     let mut ours: Vec<_> = answer.text.lines().collect();
-    let expected = std::fs::read_to_string(shared("captures/broken/istioctl/analyze-30-all.txt")).unwrap();
+    let expected = std::fs::read_to_string(recording_path("broken/istioctl/analyze-30-all.txt")).unwrap();
     let mut theirs: Vec<_> = expected.lines().collect();
     ours.sort_unstable();
     theirs.sort_unstable();

@@ -24,7 +24,11 @@ async fn unknown_pod_is_not_found() {
     let app = TestApp::over("healthy");
     let answer = app.get("/v1/kubectl/envoy/clusters?namespace=shop&pod=nobody").await;
     assert_eq!(answer.problem(), "not_found");
-    assert_eq!(answer.json()["detail"], "Pod shop/nobody not found");
+    assert_eq!(answer.json()["detail"], "there is no pod \"nobody\" in namespace shop");
+    let answer = app.get("/v1/kubectl/envoy/clusters?namespace=shp&pod=nobody").await;
+    assert_eq!(answer.problem(), "not_found");
+    assert_eq!(answer.json()["detail"], "there is no namespace \"shp\"; did you mean shop?");
+    assert_eq!(answer.json()["errors"][0]["pointer"], "/namespace");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod access;
 mod analyze;
+mod callers;
 mod connections;
 mod history;
 mod input;

@@ -12,12 +12,13 @@ use meshtriage::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{say, shared};
+use crate::support::{corpus_path, needs, say};
 
 #[test]
 fn istioctls_cases_pass() {
+    needs!(Corpus);
     let cases: Vec<Value> =
-        serde_json::from_slice(&std::fs::read(shared("corpus/bug-report/cases.json")).unwrap()).unwrap();
+        serde_json::from_slice(&std::fs::read(corpus_path("bug-report/cases.json")).unwrap()).unwrap();
     let mut failed = Vec::new();
     for case in &cases {
         let (found, expected) = (answer(case), expected(case));
@@ -43,7 +44,7 @@ fn expected(case: &Value) -> Value {
 }
 
 fn read(file: &str) -> String {
-    std::fs::read_to_string(shared(&format!("corpus/bug-report/{file}"))).unwrap()
+    std::fs::read_to_string(corpus_path(&format!("bug-report/{file}"))).unwrap()
 }
 
 fn answer(case: &Value) -> Value {

@@ -13,7 +13,7 @@ use super::files;
 use crate::support::{
     app::recording,
     checklist::{Call, call},
-    say, shared,
+    recording_path, say,
 };
 
 /// Files of istioctl's that are not ours, and why.
@@ -47,7 +47,7 @@ async fn every_file_of_istioctl_is_there_or_has_a_reason() {
     for name in ["healthy", "broken", "upstream"] {
         let (_folder, ours) = ours(name).await;
         for version in ["1.29.6", "1.30.3"] {
-            let theirs = files(&shared(&format!("captures/{name}/bug-report/istioctl-{version}.tar.gz")));
+            let theirs = files(&recording_path(&format!("{name}/bug-report/istioctl-{version}.tar.gz")));
             let (mut missing, mut same, mut reasons) = (Vec::new(), 0, BTreeSet::new());
             for file in theirs.keys() {
                 match left_out(file) {

@@ -14,7 +14,10 @@ use serde_json::json;
 
 use crate::{
     history::{Database, run_at},
-    support::app::{TestApp, app, recording},
+    support::{
+        app::{TestApp, app, recording},
+        needs,
+    },
 };
 
 fn service(url: &str, folder: &Path) -> App {
@@ -60,6 +63,7 @@ async fn the_next_start_ends_the_run_and_removes_the_half_archive() {
 
 #[tokio::test]
 async fn another_replica_ends_the_run_when_its_lease_is_over() {
+    needs!(Postgres);
     let (database, folder) = (Database::postgres().await, tempfile::tempdir().unwrap());
     let (lost, other) = (service(&database.url(), folder.path()), service(&database.url(), folder.path()));
     let run = killed(&lost, 30).await;

@@ -7,13 +7,13 @@ use meshtriage::capture::Kind;
 use serde_json::Value;
 
 use super::{get, json, names, open, page, recorded};
-use crate::support::shared;
+use crate::support::recording_path;
 
 #[tokio::test]
 async fn archives_of_istioctl_open() {
     for name in ["healthy", "broken", "upstream"] {
         for version in ["1.29.6", "1.30.3"] {
-            let capture = open(&shared(&format!("captures/{name}/bug-report/istioctl-{version}.tar.gz")));
+            let capture = open(&recording_path(&format!("{name}/bug-report/istioctl-{version}.tar.gz")));
             assert_eq!(capture.kind(), Kind::BugReport);
             assert!(capture.recorded_at().is_some());
             assert!(capture.cluster_id().is_some());
@@ -48,7 +48,7 @@ async fn archives_of_istioctl_open() {
 
 #[tokio::test]
 async fn logs_and_pages_of_a_bug_report_are_served() {
-    let client = open(&shared("captures/broken/bug-report/istioctl-1.30.3.tar.gz")).client();
+    let client = open(&recording_path("broken/bug-report/istioctl-1.30.3.tar.gz")).client();
     let pods = Api::<Pod>::namespaced(client.clone(), "shop");
     let cart = pods.list(&ListParams::default().labels("app=cart")).await.unwrap().items.remove(0).name_any();
     let proxy = LogParams { container: Some("istio-proxy".into()), timestamps: true, ..LogParams::default() };
@@ -73,7 +73,7 @@ async fn logs_and_pages_of_a_bug_report_are_served() {
 #[tokio::test]
 async fn an_unpacked_bug_report_opens_as_its_archive_does() {
     let folder = tempfile::tempdir().unwrap();
-    let archive = std::fs::File::open(shared("captures/upstream/bug-report/istioctl-1.30.3.tar.gz")).unwrap();
+    let archive = std::fs::File::open(recording_path("upstream/bug-report/istioctl-1.30.3.tar.gz")).unwrap();
     tar::Archive::new(flate2::read::GzDecoder::new(archive)).unpack(folder.path().join("bug-report")).unwrap();
     let capture = open(folder.path());
     assert_eq!(capture.kind(), Kind::BugReport);

@@ -17,7 +17,7 @@ use kube::api::Api;
 use meshtriage::capture::{Capture, Limits};
 use serde_json::Value;
 
-use crate::support::shared;
+use crate::support::recording_path;
 
 /// Opening blocks, which a test may.
 fn open(path: &Path) -> Capture {
@@ -25,12 +25,12 @@ fn open(path: &Path) -> Capture {
 }
 
 fn recording(name: &str) -> Capture {
-    open(&shared(&format!("captures/{name}")))
+    open(&recording_path(name))
 }
 
 /// A file of a recording.
 pub(crate) fn recorded(path: &str) -> Vec<u8> {
-    std::fs::read(shared(&format!("captures/{path}"))).unwrap()
+    std::fs::read(recording_path(path)).unwrap()
 }
 
 /// The status and the JSON of a GET.

@@ -6,7 +6,7 @@ use std::path::Path;
 use meshtriage::redact::{redact_text, redact_value};
 use serde_json::Value;
 
-use crate::support::shared;
+use crate::support::recording_path;
 
 fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -19,7 +19,7 @@ fn below(folders: &[&str]) -> Vec<(String, String)> {
     let mut paths = Vec::new();
     for name in ["healthy", "broken", "upstream"] {
         for folder in folders {
-            files(&shared(&format!("captures/{name}/{folder}")), &mut paths);
+            files(&recording_path(&format!("{name}/{folder}")), &mut paths);
         }
     }
     let read = |path: std::path::PathBuf| {

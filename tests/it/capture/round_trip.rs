@@ -76,7 +76,7 @@ async fn same_objects(name: &str, original: &Client, copy: &Client) {
 
 /// Each log and page of the archive is a file of the recording, and none is missing.
 fn same_files(name: &str, files: &BTreeMap<String, Vec<u8>>) {
-    let root = crate::support::shared(&format!("captures/{name}"));
+    let root = crate::support::recording_path(name);
     let mut same = 0;
     for (path, content) in files {
         let folder = path.split('/').next().unwrap();
@@ -108,7 +108,7 @@ fn same_files(name: &str, files: &BTreeMap<String, Vec<u8>>) {
 
 /// istiod answers about proxies of other replicas as it did, although that is not written down for each.
 async fn same_answers_about_proxies(name: &str, copy: &Client) {
-    let root = crate::support::shared(&format!("captures/{name}/istiod"));
+    let root = crate::support::recording_path(&format!("{name}/istiod"));
     let mut answers = Vec::new();
     walk(&root, &mut |file| {
         let path = file.strip_prefix(&root).unwrap().to_str().unwrap();

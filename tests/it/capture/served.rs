@@ -45,8 +45,7 @@ async fn every_recorded_list_is_served_as_it_was() {
             for (resource, _) in group.versioned_resources(version) {
                 let root = if resource.group.is_empty() { "api" } else { "apis" };
                 let path = format!("{root}/{}/{}", resource.api_version, resource.plural);
-                let file = format!("captures/broken/cluster/resources/{path}.json");
-                let file = crate::support::shared("captures").parent().unwrap().join(file);
+                let file = crate::support::recording_path("broken").join(format!("cluster/resources/{path}.json"));
                 let Ok(expected) = std::fs::read(file) else { continue };
                 let expected: Value = serde_json::from_slice(&expected).unwrap();
                 let served = json(&client, &format!("/{path}")).await;
@@ -134,7 +133,7 @@ async fn what_is_absent_is_said() {
 #[tokio::test]
 async fn what_was_not_recorded_does_not_look_empty() {
     let folder = tempfile::tempdir().unwrap();
-    let from = crate::support::shared("captures/healthy/cluster");
+    let from = crate::support::recording_path("healthy/cluster");
     copy(&from, &folder.path().join("cluster"));
     std::fs::remove_file(folder.path().join("cluster/resources/api/v1/secrets.json")).unwrap();
     std::fs::write(folder.path().join("cluster/resources/api/v1/services.json"), b"{\"items\": [").unwrap();
@@ -314,7 +313,7 @@ async fn tables_that_are_built_are_as_the_recorded_ones() {
         let folder = tempfile::tempdir().unwrap();
         for part in ["resources", "discovery"] {
             copy(
-                &crate::support::shared(&format!("captures/{name}/cluster/{part}")),
+                &crate::support::recording_path(&format!("{name}/cluster/{part}")),
                 &folder.path().join("cluster").join(part),
             );
         }

@@ -1,11 +1,17 @@
 //! Cases beside the pages' examples: `tests/fixtures/detectors/*.yaml`.
 //!
 //! The first lines say what is to be found: `# finds NET0001 DestinationRule shop/payments`, one line each, and all of
-//! it; or `# finds no NET0001`. Adding a case adds no code.
+//! it; or `# finds no NET0001`. A severity may stand before the code: `# finds info GWY0005 Service shop/edge`. Adding a
+//! case adds no code.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+use meshtriage::report::Severity;
+
 use super::{detect, mesh_of};
+
+const SEVERITIES: [(&str, Severity); 3] =
+    [("info", Severity::Info), ("warning", Severity::Warning), ("error", Severity::Error)];
 
 #[test]
 fn cases() {
@@ -20,14 +26,18 @@ fn cases() {
 fn check(file: &Path) -> Result<(), String> {
     let name = file.file_name().unwrap().to_string_lossy();
     let text = fs::read_to_string(file).unwrap();
-    let (mut codes, mut wanted) = (BTreeSet::new(), BTreeSet::new());
+    let (mut codes, mut wanted, mut severities) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     for line in text.lines().map_while(|line| line.strip_prefix("# finds ")) {
         if let Some(code) = line.strip_prefix("no ") {
             codes.insert(code.to_owned());
         } else {
+            let (first, rest) = line.split_once(' ').ok_or_else(|| format!("{name}: what does {line:?} find?"))?;
+            let severity = SEVERITIES.into_iter().find(|(word, _)| *word == first).map(|(_, severity)| severity);
+            let line = if severity.is_some() { rest } else { line };
             let (code, origin) = line.split_once(' ').ok_or_else(|| format!("{name}: what does {line:?} find?"))?;
             codes.insert(code.to_owned());
             wanted.insert((code.to_owned(), origin.to_owned()));
+            severities.extend(severity.map(|severity| (code.to_owned(), origin.to_owned(), severity)));
         }
     }
     if codes.is_empty() {
@@ -38,7 +48,17 @@ fn check(file: &Path) -> Result<(), String> {
     for code in &codes {
         for message in detect(&mesh, code).messages {
             if codes.contains(message.code.id) {
-                found.insert((message.code.id.to_owned(), message.origin().unwrap_or_default()));
+                let (code, origin) = (message.code.id.to_owned(), message.origin().unwrap_or_default());
+                let other = severities
+                    .iter()
+                    .find(|(of, at, severity)| (of, at) == (&code, &origin) && *severity != message.severity);
+                if let Some((.., severity)) = other {
+                    return Err(format!(
+                        "{name}: {code} at {origin} is {:?} instead of {severity:?}",
+                        message.severity
+                    ));
+                }
+                found.insert((code, origin));
             }
         }
     }

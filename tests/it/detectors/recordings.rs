@@ -10,7 +10,7 @@ use meshtriage::{
 };
 use serde_json::Value;
 
-use crate::support::{checklist::line, say, shared};
+use crate::support::{checklist::line, recording_path, say};
 
 pub(super) const NAMES: [&str; 3] = ["healthy", "broken", "upstream"];
 
@@ -23,7 +23,7 @@ pub(super) fn mesh(name: &str) -> Mesh {
     let istio_namespace = if name == "upstream" { "istio-system" } else { "aks-istio-system" }.to_owned();
     let settings = Settings { istio_namespace, live: true, extent: Extent::Whole, ..Settings::new(recorded_at()) };
     let mut builder = MeshBuilder::new(settings);
-    let resources = shared("captures").join(name).join("cluster/resources");
+    let resources = recording_path(name).join("cluster/resources");
     for kind in Kind::readable() {
         let group = if kind.group().is_empty() { "api".to_owned() } else { format!("apis/{}", kind.group()) };
         let path = resources.join(group).join(kind.version()).join(format!("{}.json", kind.plural()));
@@ -66,7 +66,7 @@ fn healthy_mesh_is_quiet() {
     assert!(unexpected.is_empty(), "{unexpected:#?}");
 }
 
-/// Faults of `captures/README.md` that the objects alone show, and words of the finding.
+/// Faults of `tests/recordings/README.md` that the objects alone show, and words of the finding.
 const FAULTS: &[(&str, &str, &[&str])] = &[
     ("broken", "5 TLS off towards a STRICT namespace", &["NET0001", "shop/payments"]),
     ("broken", "16 a Service leads to a port where nothing listens", &["NET0011", "legacy/inventory"]),

@@ -36,10 +36,14 @@ fn entries_that_others_answer_name_known_codes() {
     let known: BTreeSet<_> = api::codes().into_iter().map(|code| code.code).collect();
     let mut ids = BTreeSet::new();
     for covered in COVERED {
-        assert!(ids.insert(covered.id), "{} is there twice", covered.id);
-        assert!(detectors::all().all(|detector| detector.id() != covered.id), "{} has a detector", covered.id);
+        assert!(ids.insert(covered.problem.id), "{} is there twice", covered.problem.id);
+        assert!(
+            detectors::all().all(|detector| detector.id() != covered.problem.id),
+            "{} has a detector",
+            covered.problem.id
+        );
         for code in covered.codes {
-            assert!(known.contains(code), "{}: there is no code {code}", covered.id);
+            assert!(known.contains(code), "{}: there is no code {code}", covered.problem.id);
         }
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::{
     checklist,
     lab::{self, Lab},
-    page,
+    needs, page,
 };
 
 /// The mesh as this caller sees it through the service, which itself may do everything.
@@ -43,6 +43,7 @@ fn read_only() -> Value {
 
 #[tokio::test]
 async fn list_of_all_namespaces_is_that_of_the_allowed_ones() {
+    needs!(Servers);
     let token = lab::token(Lab::Healthy, "lists-shop", "shop", read_only()).await;
     let cluster = seen_by(&token).await;
     let listed = cluster.list::<Pod>(&Resource::pods(), &Scope::All, None).await.unwrap();
@@ -59,6 +60,7 @@ async fn list_of_all_namespaces_is_that_of_the_allowed_ones() {
 
 #[tokio::test]
 async fn other_namespaces_are_closed() {
+    needs!(Servers);
     let token = lab::token(Lab::Healthy, "reads-shop", "shop", read_only()).await;
     let cluster = seen_by(&token).await;
     let [shop, bank] = proxies_of_shop_and_bank().await;
@@ -84,6 +86,7 @@ async fn other_namespaces_are_closed() {
 
 #[tokio::test]
 async fn each_capability_is_a_permission_of_its_own() {
+    needs!(Servers);
     let rules = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]);
     let token = lab::token(Lab::Healthy, "pods-only", "shop", rules).await;
     let cluster = seen_by(&token).await;
@@ -100,6 +103,7 @@ async fn each_capability_is_a_permission_of_its_own() {
 
 #[tokio::test]
 async fn nobody_sees_nothing() {
+    needs!(Servers);
     let token = lab::token(Lab::Healthy, "no-rights", "shop", json!([])).await;
     let cluster = seen_by(&token).await;
     let listed = cluster.list::<Pod>(&Resource::pods(), &Scope::All, None).await;
@@ -112,6 +116,7 @@ async fn nobody_sees_nothing() {
 /// The reviews say what the API server itself does with the caller's own token.
 #[tokio::test]
 async fn reviews_agree_with_the_api_server() {
+    needs!(Servers);
     let rules = json!([
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
         {"apiGroups": ["networking.istio.io"], "resources": ["*"], "verbs": ["get", "list"]},

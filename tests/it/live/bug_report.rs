@@ -11,7 +11,7 @@ use crate::bug_report::unpacked;
 use crate::support::{
     app::{TestApp, app},
     lab::{self, Lab},
-    say,
+    needs, say,
 };
 
 /// The service, which itself may do everything.
@@ -52,6 +52,7 @@ fn read_only() -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_read_one_namespace_gets_a_report_of_it() {
+    needs!(Servers);
     let service = service().await;
     let token = lab::token(Lab::Healthy, "reports-shop", "shop", read_only()).await;
     let (answer, files) = report(&service, &token).await;
@@ -75,6 +76,7 @@ async fn who_may_read_one_namespace_gets_a_report_of_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_read_everything_gets_everything() {
+    needs!(Servers);
     let service = service().await;
     let token = lab::cluster_token(Lab::Healthy, "reports-all", "default", read_only()).await;
     let (answer, files) = report(&service, &token).await;
@@ -88,6 +90,7 @@ async fn who_may_read_everything_gets_everything() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_read_nothing_is_told_so() {
+    needs!(Servers);
     let service = service().await;
     let token = lab::token(Lab::Healthy, "reports-nothing", "shop", json!([])).await;
     let (answer, files) = report(&service, &token).await;

@@ -15,6 +15,7 @@ use crate::support::{
     app::{Answered, TestApp, app},
     checklist::{self, Call},
     lab::{self, Lab},
+    needs,
 };
 
 const BASE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/base");
@@ -58,6 +59,7 @@ async fn operator() -> String {
 
 #[tokio::test]
 async fn every_folder_is_accepted_by_the_api_server() {
+    needs!(Servers);
     // A dry run knows no namespace that it has not made.
     apply();
     for folder in ["base", "overlays/actions", "overlays/postgres"] {
@@ -71,6 +73,7 @@ async fn every_folder_is_accepted_by_the_api_server() {
 
 #[tokio::test]
 async fn roles_of_components_are_accepted_by_the_api_server() {
+    needs!(Servers);
     apply();
     for file in ["actions/role-actions.yaml", "secrets/role-secrets.yaml"] {
         let path = format!("{}/deploy/components/{file}", env!("CARGO_MANIFEST_DIR"));
@@ -82,6 +85,7 @@ async fn roles_of_components_are_accepted_by_the_api_server() {
 
 #[tokio::test]
 async fn service_is_ready_with_its_own_roles() {
+    needs!(Servers);
     let service = service().await;
     let ready = service.get("/readyz").await;
     assert_eq!(ready.status, StatusCode::OK, "{}", ready.text);
@@ -93,6 +97,7 @@ async fn service_is_ready_with_its_own_roles() {
 
 #[tokio::test]
 async fn roles_suffice_for_every_call_of_the_checklist() {
+    needs!(Servers);
     let cluster = lab::cluster_through(Lab::Healthy, own_client().await);
     let mut refused = Vec::new();
     for one in checklist::calls(&cluster).await {
@@ -105,6 +110,7 @@ async fn roles_suffice_for_every_call_of_the_checklist() {
 
 #[tokio::test]
 async fn analysis_lacks_nothing_but_secrets() {
+    needs!(Servers);
     let cluster = lab::cluster_through(Lab::Healthy, own_client().await);
     let analyze = Call::new("istioctl.analyze", &[("all_namespaces", "true")]);
     let outcome = checklist::call(&cluster, &analyze, Format::Json).await;
@@ -117,6 +123,7 @@ async fn analysis_lacks_nothing_but_secrets() {
 
 #[tokio::test]
 async fn steps_answer_callers_by_their_own_rights() {
+    needs!(Servers);
     let service = service().await;
     let proxies = checklist::proxies(&lab::cluster(Lab::Healthy).await).await;
     let pod_of = |wanted: &str| &proxies.iter().find(|(namespace, _)| namespace == wanted).unwrap().1;
@@ -160,6 +167,7 @@ async fn steps_answer_callers_by_their_own_rights() {
 
 #[tokio::test]
 async fn service_may_not_do_more() {
+    needs!(Servers);
     let own = own_client().await;
     let admin = lab::cluster(Lab::Healthy).await;
     let (namespace, pod) = checklist::proxies(&admin).await.remove(0);

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use meshtriage::cluster::Resource;
 use serde_json::Value;
 
-use crate::support::lab::{self, Lab};
+use crate::support::{
+    lab::{self, Lab},
+    needs,
+};
 
 /// Group, version and plural.
 type Type = (String, String, String);
@@ -51,6 +54,7 @@ fn asked_by_kubectl(lab: Lab, name: &str) -> String {
 
 #[tokio::test]
 async fn names_mean_what_they_mean_to_kubectl() {
+    needs!(Servers);
     for lab in [Lab::Broken, Lab::Upstream] {
         let cluster = lab::cluster(lab).await;
         let discovery = cluster.discovery().await.unwrap();
@@ -83,6 +87,7 @@ async fn names_mean_what_they_mean_to_kubectl() {
 
 #[tokio::test]
 async fn unknown_name_is_refused_with_similar_ones() {
+    needs!(Servers);
     let cluster = lab::cluster(Lab::Broken).await;
     let error = cluster.resource("virtualservice.networking.istio").await.unwrap_err().to_string();
     assert!(error.contains("no resource type"), "{error}");

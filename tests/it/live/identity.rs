@@ -6,7 +6,10 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use meshtriage::auth::{Denied, Identify, Keys, Rights};
 use serde_json::{Value, json};
 
-use crate::support::lab::{self, Lab};
+use crate::support::{
+    lab::{self, Lab},
+    needs,
+};
 
 async fn identify(audiences: &[&str]) -> Identify {
     let audiences = audiences.iter().map(|&audience| audience.to_owned()).collect();
@@ -30,6 +33,7 @@ fn resigned(token: &str, change: impl Fn(&mut Value)) -> String {
 
 #[tokio::test]
 async fn token_of_a_service_account_is_its_user() {
+    needs!(Servers);
     let token = lab::token(Lab::Healthy, "identity", "shop", json!([])).await;
     let caller = identify(&[]).await.caller(Some(&token)).await.unwrap();
     assert_eq!(caller.user, "system:serviceaccount:shop:identity");
@@ -42,6 +46,7 @@ async fn token_of_a_service_account_is_its_user() {
 
 #[tokio::test]
 async fn what_is_no_token_of_the_cluster_is_refused() {
+    needs!(Servers);
     let identify = identify(&[]).await;
     let token = lab::token(Lab::Healthy, "refused", "shop", json!([])).await;
     let forged = format!("{}x", &token[..token.len() - 8]);
@@ -53,6 +58,7 @@ async fn what_is_no_token_of_the_cluster_is_refused() {
 
 #[tokio::test]
 async fn expired_token_is_refused() {
+    needs!(Servers);
     let identify = identify(&[]).await;
     let token = lab::token(Lab::Healthy, "expired", "shop", json!([])).await;
     // That the signature is right shows in a token whose claims are changed, but not their meaning.
@@ -69,6 +75,7 @@ async fn expired_token_is_refused() {
 
 #[tokio::test]
 async fn token_of_a_deleted_account_is_refused() {
+    needs!(Servers);
     let token = lab::token(Lab::Healthy, "deleted", "shop", json!([])).await;
     lab::kubectl(Lab::Healthy, &["delete", "serviceaccount", "deleted", "--namespace", "shop"]);
     assert!(matches!(identify(&[]).await.caller(Some(&token)).await, Err(Denied::Unknown)));
@@ -76,6 +83,7 @@ async fn token_of_a_deleted_account_is_refused() {
 
 #[tokio::test]
 async fn token_for_somebody_else_is_refused() {
+    needs!(Servers);
     lab::token(Lab::Healthy, "audience", "shop", json!([])).await;
     let admin = lab::client(Lab::Healthy).await;
     let ours = lab::token_of(&admin, "shop", "audience", &["meshtriage"]).await;

@@ -1,5 +1,5 @@
 //! The service against real API servers: who calls and what he may do, what is read, and the steps. `tests/run.sh` starts
-//! the servers; without them these tests fail.
+//! the servers; without them these tests are not run.
 
 mod access;
 mod bug_report;

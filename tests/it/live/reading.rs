@@ -11,7 +11,7 @@ use crate::support::{
     app::recording,
     checklist,
     lab::{self, Lab},
-    page,
+    needs, page,
 };
 
 const BOTH: [Lab; 2] = [Lab::Broken, Lab::Upstream];
@@ -67,6 +67,7 @@ async fn listed(cluster: &Cluster, name: &str) -> (Resource, Vec<Value>) {
 
 #[tokio::test]
 async fn lists_and_objects_are_the_recorded_ones() {
+    needs!(Servers);
     for lab in BOTH {
         let (folder, live) = pair(lab).await;
         for name in RESOURCES {
@@ -91,6 +92,7 @@ async fn lists_and_objects_are_the_recorded_ones() {
 
 #[tokio::test]
 async fn selectors_choose_the_same_pods() {
+    needs!(Servers);
     for lab in BOTH {
         let (folder, live) = pair(lab).await;
         for selector in ["app=istiod", "app!=istiod", "app in (cart, frontend)", "!app", "istio.io/rev,app=istiod"] {
@@ -124,6 +126,7 @@ fn timeless(table: &Table) -> Vec<Vec<String>> {
 
 #[tokio::test]
 async fn tables_are_the_recorded_ones_but_for_ages() {
+    needs!(Servers);
     for lab in BOTH {
         let (folder, live) = pair(lab).await;
         for name in ["pods", "deploy", "rs", "hpa", "svc", "virtualservices", "gateways.networking.istio.io"] {
@@ -137,6 +140,7 @@ async fn tables_are_the_recorded_ones_but_for_ages() {
 
 #[tokio::test]
 async fn logs_are_the_recorded_ones() {
+    needs!(Servers);
     let (folder, live) = pair(Lab::Broken).await;
     let istiods = folder.control_plane(&[]).await.unwrap().istiods;
     let istiods = istiods.into_iter().map(|istiod| {
@@ -164,6 +168,7 @@ async fn logs_are_the_recorded_ones() {
 
 #[tokio::test]
 async fn pages_of_pods_are_the_recorded_ones() {
+    needs!(Servers);
     for lab in BOTH {
         let (folder, live) = pair(lab).await;
         let (namespace, pod) = checklist::proxies(&folder).await.remove(0);
@@ -188,6 +193,7 @@ async fn pages_of_pods_are_the_recorded_ones() {
 
 #[tokio::test]
 async fn page_that_is_not_there_and_port_that_is_closed_are_told_apart() {
+    needs!(Servers);
     let live = lab::cluster(Lab::Broken).await;
     let (namespace, pod) = checklist::proxies(&live).await.remove(0);
     let missing = page(&live, &namespace, &pod, ENVOY_ADMIN, "/nothing").await.unwrap_err();

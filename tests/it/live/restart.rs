@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::support::{
     app::{Answered, TestApp, app},
     lab::{self, Lab},
+    needs,
 };
 
 /// Makes the service's own account, with the permission to restart, and waits until its Deployment has rolled out.
@@ -77,6 +78,7 @@ fn may_restart() -> Value {
 
 #[tokio::test]
 async fn deleted_istiod_comes_back() {
+    needs!(Servers);
     let service = service().await;
     let namespace = istiod();
     let token = lab::token(Lab::Empty, "restarts", &namespace, may_restart()).await;
@@ -100,6 +102,7 @@ async fn deleted_istiod_comes_back() {
 
 #[tokio::test]
 async fn deployment_of_istiod_rolls() {
+    needs!(Servers);
     let service = service().await;
     let namespace = istiod();
     let token = lab::token(Lab::Empty, "restarts", &namespace, may_restart()).await;
@@ -117,6 +120,7 @@ async fn deployment_of_istiod_rolls() {
 
 #[tokio::test]
 async fn who_may_only_read_restarts_nothing() {
+    needs!(Servers);
     let service = service().await;
     let namespace = istiod();
     let rules = json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list"]}]);

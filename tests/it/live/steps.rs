@@ -18,6 +18,7 @@ use crate::support::{
     checklist::{call, calls},
     forget,
     lab::{self, Lab},
+    needs,
 };
 
 /// An outcome without what is the server's own, and without ages, which the server counts from today.
@@ -100,10 +101,12 @@ async fn three_ways(lab: Lab) {
 
 #[tokio::test]
 async fn broken_mesh_gives_the_same_answers_three_ways() {
+    needs!(Servers);
     three_ways(Lab::Broken).await;
 }
 
 #[tokio::test]
 async fn upstream_mesh_gives_the_same_answers_three_ways() {
+    needs!(Servers);
     three_ways(Lab::Upstream).await;
 }

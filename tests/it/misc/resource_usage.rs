@@ -133,8 +133,7 @@ async fn thresholds_decide_what_is_reported() {
     assert!(!of_code(&answer, "RES0106").is_empty());
     assert!(!of_code(&answer, "RES0100").is_empty());
     let app = TestApp::over("broken");
-    for wrong in ["per_workload=0", "max_proxies=501", "memory_percent=101", "deadline_s=x", "revision=asm-9-9", "no=1"]
-    {
+    for wrong in ["per_workload=0", "max_proxies=501", "memory_percent=101", "deadline_s=x", "no=1"] {
         let answer = app.get(&format!("/v1/misc/resource-usage?{wrong}")).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}: {}", answer.text);
     }
@@ -144,7 +143,7 @@ async fn thresholds_decide_what_is_reported() {
 async fn text_tells_the_worst_first() {
     let answer = TestApp::over("broken").get("/v1/misc/resource-usage?format=text").await;
     let text = answer.text;
-    let lines = ["[K8S0004]", "\nistiod\n", "\nProxies, most memory first\n", "kind: Sidecar", "\nNot seen:\n"];
+    let lines = ["[K8S0004]", "\nNot seen:\n", "\nistiod\n", "\nProxies, most memory first\n", "kind: Sidecar"];
     let at: Vec<_> =
         lines.iter().map(|line| text.find(line).unwrap_or_else(|| panic!("no {line:?} in {text}"))).collect();
     assert!(at.is_sorted(), "{text}");

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::support::{
     checklist::{Call, call},
-    fake,
+    fake, needs,
+    needs::{Need, given},
 };
 
 /// An Envoy of this machine; it ends with the value.
@@ -53,9 +54,8 @@ fn bootstrap(folder: &Path) -> String {
     include_str!("../../fixtures/envoy/bootstrap.yaml").replace("FOLDER", &place).replace("CLUSTERS", &clusters)
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests are told where the servers are")]
 fn start() -> Envoy {
-    let program = std::env::var("MESHTRIAGE_TEST_ENVOY").expect("run ./tests/run.sh, or set MESHTRIAGE_TEST_ENVOY");
+    let program = given(Need::Envoy);
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("bootstrap.yaml");
     std::fs::write(&config, bootstrap(folder.path())).unwrap();
@@ -89,6 +89,7 @@ async fn cluster(envoy: &Envoy) -> Cluster {
 
 #[tokio::test]
 async fn every_admin_page_answers() {
+    needs!(Envoy);
     let envoy = start();
     let cluster = cluster(&envoy).await;
     let pages = [
@@ -117,6 +118,7 @@ async fn every_admin_page_answers() {
 
 #[tokio::test]
 async fn every_kind_of_configuration_answers() {
+    needs!(Envoy);
     let envoy = start();
     let cluster = cluster(&envoy).await;
     let kinds = ["all", "bootstrap", "cluster", "ecds", "endpoint", "listener", "log", "route", "secret"];
@@ -138,6 +140,7 @@ async fn every_kind_of_configuration_answers() {
 
 #[tokio::test]
 async fn killed_envoy_gives_a_clear_error() {
+    needs!(Envoy);
     let mut envoy = start();
     let cluster = cluster(&envoy).await;
     envoy.process.kill().unwrap();

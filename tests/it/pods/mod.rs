@@ -218,7 +218,7 @@ async fn page_that_is_nested_too_deeply_is_an_answer() {
     let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{page}", page.len());
     let port = saying(answer.leak()).await;
     let app = TestApp::new(app(fake::cluster([("deep".to_owned(), port)].into()).await, Identify::Nobody));
-    for format in ["text", "yaml", "sarif"] {
+    for format in ["text", "raw", "yaml", "html", "sarif"] {
         let path = format!("/v1/kubectl/envoy/config_dump?namespace=shop&pod=deep&format={format}");
         let answer = app.get(&path).await;
         assert_eq!(answer.status, http::StatusCode::OK, "{format}: {answer:?}");

@@ -8,7 +8,7 @@ use meshtriage::envoy::proxy_config::{Filter, Kind, Layout, dump, rows};
 use serde_json::Value;
 
 use super::recordings::{CAPTURES, Proxy, proxies, recorded_at};
-use crate::support::shared;
+use crate::support::recording_path;
 
 /// How one output compares.
 #[derive(Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ fn outputs_of_istioctl() {
 }
 
 fn recordings(capture: &str) -> Vec<Recording> {
-    let commands = read_to_string(shared(&format!("captures/{capture}/commands.tsv"))).unwrap();
+    let commands = read_to_string(recording_path(&format!("{capture}/commands.tsv"))).unwrap();
     let mut recordings = Vec::new();
     for line in commands.lines() {
         let columns: Vec<&str> = line.split('\t').collect();
@@ -113,7 +113,7 @@ fn compare(recording: &Recording, proxy: &Proxy) -> (String, Outcome) {
         _ => "config_dump.json",
     };
     let page = proxy.page(page);
-    let expected = read_to_string(shared(&format!("captures/{}/{}", proxy.capture, recording.file))).unwrap();
+    let expected = read_to_string(recording_path(&format!("{}/{}", proxy.capture, recording.file))).unwrap();
     let filter = Filter {
         direction: recording.value("--direction"),
         port: recording.value("--port").parse().ok(),
@@ -137,7 +137,7 @@ fn compare(recording: &Recording, proxy: &Proxy) -> (String, Outcome) {
         Ok(text) if !recording.succeeded => Outcome::Different(format!("no error but {text:.100}")),
         Err(error) if recording.succeeded => Outcome::Different(format!("error {error}")),
         Err(error) => {
-            let stderr = shared(&format!("captures/{}/{}.stderr", proxy.capture, recording.file));
+            let stderr = recording_path(&format!("{}/{}.stderr", proxy.capture, recording.file));
             outcome_of(&format!("Error: {error}\n"), &read_to_string(stderr).unwrap())
         }
         Ok(text) => {

@@ -14,7 +14,7 @@ use meshtriage::steps::{self, Inputs};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::support::{app::TestApp, say, shared};
+use crate::support::{app::TestApp, corpus_path, needs, say};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -63,6 +63,7 @@ const NO_POD: [&str; 7] = [
 
 #[tokio::test]
 async fn golden_cases() {
+    needs!(Corpus);
     let cases: Vec<Case> = serde_json::from_str(&read("cases.json")).unwrap();
     assert!(cases.len() >= 57, "{} cases", cases.len());
     let (mut failed, mut outside) = (Vec::new(), Vec::new());
@@ -243,5 +244,5 @@ fn content(input: &Input) -> String {
 }
 
 fn read(file: &str) -> String {
-    std::fs::read_to_string(shared(&format!("corpus/proxy-config/{file}"))).unwrap()
+    std::fs::read_to_string(corpus_path(&format!("proxy-config/{file}"))).unwrap()
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use crate::support::shared;
+use crate::support::recording_path;
 
 pub(super) const CAPTURES: [&str; 3] = ["healthy", "broken", "upstream"];
 
@@ -39,7 +39,7 @@ pub(super) fn proxies() -> Vec<Proxy> {
     let mut proxies = Vec::new();
     for capture in CAPTURES {
         let before = proxies.len();
-        for namespace in children(shared(&format!("captures/{capture}/envoy"))) {
+        for namespace in children(recording_path(&format!("{capture}/envoy"))) {
             for pages in children(namespace.clone()) {
                 let [namespace, pod] = [&namespace, &pages].map(|path| name_of(path));
                 proxies.push(Proxy { capture, namespace, pod, pages });

@@ -51,9 +51,9 @@ impl Answered {
     }
 }
 
-/// A recording of the shared data as a cluster.
+/// A recording as a cluster.
 pub(crate) fn recording(name: &str) -> Cluster {
-    open(&super::shared(&format!("captures/{name}")))
+    open(&super::recording_path(name))
 }
 
 pub(crate) fn open(path: &Path) -> Cluster {
@@ -82,6 +82,8 @@ pub(crate) fn app(cluster: Cluster, identify: Identify) -> App {
         limits: Limits::default(),
         places: Semaphore::new(16),
         followers: Arc::new(Semaphore::new(16)),
+        public_url: None,
+        cors_origins: Vec::new(),
         actions_enabled: true,
         notes: Vec::new(),
     }

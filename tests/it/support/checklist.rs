@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::Pod;
 use meshtriage::{
     cluster::{Cluster, Resource, Scope},
-    report::{Finding, Format, words},
+    report::{Finding, Format, formats},
     steps::{self, Inputs},
 };
 
@@ -113,5 +113,5 @@ pub(crate) async fn proxies(cluster: &Cluster) -> Vec<(String, String)> {
 /// A finding with all its words, for searching.
 pub(crate) fn line(finding: &Finding) -> String {
     let evidence: Vec<_> = finding.evidence.iter().map(|evidence| evidence.text.as_str()).collect();
-    format!("{} {}: {} | {}", finding.code, words::place(&finding.subject), finding.message, evidence.join(" | "))
+    format!("{} {}: {} | {}", finding.code, formats::place(&finding.subject), finding.message, evidence.join(" | "))
 }

@@ -19,6 +19,8 @@ use meshtriage::{
 };
 use serde_json::{Value, json};
 
+use super::needs::{Need, given, setting};
+
 /// One of the servers. The numbers are those of `tests/lab.sh`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lab {
@@ -41,7 +43,7 @@ impl Lab {
     }
 
     fn folder(self) -> PathBuf {
-        PathBuf::from(setting("MESHTRIAGE_TEST_LABS")).join((self as u8).to_string())
+        PathBuf::from(given(Need::Servers)).join((self as u8).to_string())
     }
 
     pub(crate) fn kubeconfig(self) -> PathBuf {
@@ -52,13 +54,6 @@ impl Lab {
     pub(crate) fn signing_key(self) -> PathBuf {
         self.folder().join("pki/sa.key")
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "tests have no config")]
-fn setting(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| {
-        panic!("{name} is not set: run ./tests/run.sh, or `./tests/run.sh only live` for these tests alone")
-    })
 }
 
 /// How to reach a server as its administrator.
@@ -92,7 +87,7 @@ pub(crate) async fn cluster(lab: Lab) -> Cluster {
 /// The cluster through another client.
 pub(crate) fn cluster_through(lab: Lab, client: Client) -> Cluster {
     let clock = lab.recording().map_or(Clock::System, |name| {
-        let capture = Capture::open(&super::shared(&format!("captures/{name}")), &Limits::default()).unwrap();
+        let capture = Capture::open(&super::recording_path(name), &Limits::default()).unwrap();
         capture.recorded_at().map_or(Clock::System, Clock::Fixed)
     });
     Cluster::new(client, format!("{lab:?}"), Source::Live, clock, Settings::default())
@@ -105,7 +100,7 @@ pub(crate) fn kubectl(lab: Lab, arguments: &[&str]) -> String {
 
 /// What kubectl prints, and what it says besides.
 pub(crate) fn kubectl_both(lab: Lab, arguments: &[&str]) -> (String, String) {
-    let output = Command::new(setting("MESHTRIAGE_TEST_KUBECTL"))
+    let output = Command::new(setting("MESHTRIAGE_TEST_KUBECTL").expect("./tests/run.sh sets MESHTRIAGE_TEST_KUBECTL"))
         .arg("--kubeconfig")
         .arg(lab.kubeconfig())
         .args(arguments)

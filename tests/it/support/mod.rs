@@ -1,15 +1,17 @@
-//! What tests share: where the shared data lies.
+//! What tests share.
 
 pub(crate) mod app;
 pub(crate) mod archives;
 pub(crate) mod checklist;
 pub(crate) mod fake;
 pub(crate) mod lab;
+pub(crate) mod needs;
 mod outcome;
+mod recordings;
 
+pub(crate) use needs::{corpus_path, needs};
 pub(crate) use outcome::Outcome;
-
-use std::path::PathBuf;
+pub(crate) use recordings::recording_path;
 
 use bytes::Bytes;
 use k8s_openapi::api::core::v1::Pod;
@@ -32,13 +34,6 @@ pub(crate) fn forget(value: &mut Value, names: &[&str]) {
         Value::Array(items) => items.iter_mut().for_each(|item| forget(item, names)),
         _ => {}
     }
-}
-
-/// A path below the `shared` folder that lies beside the project. A test that needs it fails when it is missing.
-pub(crate) fn shared(path: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared").join(path);
-    assert!(path.exists(), "{} is missing: tests need the shared folder beside the project", path.display());
-    path
 }
 
 /// A port of the pod of that name, on a node where it matters.

@@ -13,7 +13,7 @@ use super::{ANYBODY, Service, folder};
 use crate::support::{
     app::{TestApp, recording},
     checklist::{Call, calls},
-    say, shared,
+    recording_path, say,
 };
 
 async fn archive(cluster: &Cluster) -> Vec<u8> {
@@ -104,7 +104,7 @@ async fn istioctls_archives_are_taken() {
     let service = Service::new(folder.path());
     let mut taken = 0;
     for name in ["healthy", "broken", "upstream"] {
-        for entry in std::fs::read_dir(shared(&format!("captures/{name}/bug-report"))).unwrap() {
+        for entry in std::fs::read_dir(recording_path(&format!("{name}/bug-report"))).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_none_or(|extension| extension != "gz") {
                 continue;

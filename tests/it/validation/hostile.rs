@@ -6,6 +6,7 @@ use meshtriage::analyzers::schema::{Context, crd_check, validate};
 use serde_json::{Value, json};
 
 use super::{Row, corpus, group};
+use crate::support::needs;
 
 /// Debug builds on a busy machine are slow; a quadratic rule takes minutes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -57,6 +58,7 @@ fn valid_resources() -> Vec<Row> {
 
 #[test]
 fn every_place_takes_any_value() {
+    needs!(Corpus);
     let replacements = [
         Value::Null,
         json!(true),
@@ -98,6 +100,7 @@ fn every_place_takes_any_value() {
 
 #[test]
 fn texts_of_a_megabyte_take_linear_time() {
+    needs!(Corpus);
     let texts = ["a".repeat(1 << 20), "*.".repeat(1 << 19), "/%{[(".repeat(200_000), "é".repeat(1 << 19)];
     let start = Instant::now();
     for row in valid_resources().into_iter().step_by(4) {
@@ -172,6 +175,7 @@ fn patches_may_nest_deeply() {
 #[test]
 #[expect(clippy::print_stderr, reason = "the time is what the test is for")]
 fn ten_thousand_objects_take_no_time() {
+    needs!(Corpus);
     let rows = valid_resources();
     let objects: Vec<_> =
         rows.iter().map(|row| (row.subject.as_str(), json!({ "metadata": row.metadata, "spec": row.input }))).collect();

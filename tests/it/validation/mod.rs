@@ -13,9 +13,9 @@ use meshtriage::analyzers::schema::{Context, Problem, ProblemKind, crd_check, is
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::support::shared;
+use crate::support::{corpus_path, needs};
 
-const CORPUS: &str = "corpus/analyze";
+const CORPUS: &str = "analyze";
 
 /// Rows that are known not to pass, each with its reason. One that passes has to leave the list.
 const KNOWN_MISSES: &[(&str, &str)] = &[];
@@ -70,7 +70,7 @@ struct Expected {
 }
 
 fn corpus() -> Corpus {
-    let text = fs::read_to_string(shared(CORPUS).join("validation.json")).unwrap();
+    let text = fs::read_to_string(corpus_path(CORPUS).join("validation.json")).unwrap();
     let mut corpus: Corpus = serde_json::from_str(&text).unwrap();
     for row in &mut corpus.validation_cases {
         expand(&mut row.input);
@@ -188,6 +188,7 @@ impl Score {
 #[test]
 #[expect(clippy::print_stderr, reason = "the score is what the test is for")]
 fn rows_of_upstreams_tables() {
+    needs!(Corpus);
     let mut score = Score::default();
     for row in &corpus().validation_cases {
         let judged = judge_row(row);
@@ -205,7 +206,7 @@ fn rows_of_upstreams_tables() {
 
 /// An object of a file under `crds`.
 fn document(case: &CrdCase) -> Value {
-    let text = fs::read_to_string(shared(CORPUS).join(&case.file)).unwrap();
+    let text = fs::read_to_string(corpus_path(CORPUS).join(&case.file)).unwrap();
     // Go's reader takes this for a text, others for a mapping: that is not what the document is about.
     let text = text.replace("001:db8::]", "'001:db8::']");
     serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", case.file))
@@ -214,6 +215,7 @@ fn document(case: &CrdCase) -> Value {
 #[test]
 #[expect(clippy::print_stderr, reason = "the score is what the test is for")]
 fn documents_for_the_crds() {
+    needs!(Corpus);
     let (mut semantic, mut schema) = (Score::default(), Score::default());
     for case in &corpus().crd_schema_cases {
         let object = document(case);

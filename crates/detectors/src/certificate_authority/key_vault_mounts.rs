@@ -3,7 +3,6 @@
 
 use crate::{Certainty, Detector};
 use analyzers::{Analyzer, Message, Messages};
-use logs;
 use mesh::{Kind, Mesh, Object};
 use report::{Code, Severity};
 

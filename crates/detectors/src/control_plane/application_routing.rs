@@ -1,5 +1,6 @@
 //! Finds the Istio of application routing in a cluster of the add-on.
 
+use crate::wording::some_of;
 use crate::{Certainty, Detector};
 use analyzers::{Analyzer, Message, Messages};
 use mesh::{Kind, Mesh, Object};
@@ -9,7 +10,7 @@ pub(super) const DETECTOR: Detector = Detector {
     certainty: Certainty::Certain,
     rule: Analyzer {
         name: "cp/approuting-istio",
-        reads: &[Kind::Deployment, Kind::GatewayClass],
+        reads: &[Kind::Deployment, Kind::GatewayClass, Kind::KubernetesGateway],
         reports: &[&CPL0102],
         by_default: true,
         run,
@@ -32,19 +33,32 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
     let class = mesh.find(Kind::GatewayClass, "", CLASS);
     let istiod = mesh.find(Kind::Deployment, mesh.istio_namespace(), "istiod");
     if let Some(found) = istiod.or(class) {
-        messages.report(the_two_exclude_each_other(found, !mesh.control_planes().is_empty()));
+        let gateways = mesh.each(Kind::KubernetesGateway);
+        let served = gateways.filter(|gateway| gateway.spec().get("gatewayClassName").text() == CLASS);
+        let served: Vec<String> = served.map(Object::full_name).collect();
+        messages.report(the_two_exclude_each_other(found, &served, !mesh.control_planes().is_empty()));
     }
 }
 
-fn the_two_exclude_each_other(found: &Object, is_beside_add_on: bool) -> Message<'_> {
+fn the_two_exclude_each_other<'m>(found: &'m Object, served: &[String], is_beside_add_on: bool) -> Message<'m> {
     let (severity, follows) = if is_beside_add_on {
         (CPL0102.severity, "It and the Istio add-on exclude each other, and both are here.")
     } else {
-        (Severity::Info, "It is no mesh, and excludes the Istio add-on, which is not here.")
+        (Severity::Info, "It injects no sidecars, and excludes the Istio add-on, which is not here.")
     };
-    let text = format!("{} is of application routing with the Gateway API ({CLASS}). {follows}", found.origin());
-    let remedy = "Choose one of the two and disable the other: az aks mesh disable --resource-group <group> --name \
-                  <cluster> for the add-on; how application routing is switched off is on \
-                  https://learn.microsoft.com/azure/aks/app-routing-gateway-api.";
+    let serves = if served.is_empty() { "no Gateway yet".to_owned() } else { some_of(served) };
+    let text = format!(
+        "{} is the control plane of application routing with the Gateway API. It serves the Gateways of the class {CLASS} \
+         ({serves}). {follows}",
+        found.origin()
+    );
+    let remedy = if is_beside_add_on {
+        "Choose one of the two and disable the other: az aks mesh disable --resource-group <group> --name <cluster> for the \
+         add-on; how application routing is switched off is on https://learn.microsoft.com/azure/aks/app-routing-gateway-api."
+    } else {
+        "Nothing to do where only Gateways are wanted. For sidecars, switch application routing with the Gateway API off \
+         (https://learn.microsoft.com/azure/aks/app-routing-gateway-api), then: az aks mesh enable --resource-group <group> \
+         --name <cluster>"
+    };
     Message { severity, ..Message::new(&CPL0102, found, text).remedy(remedy) }
 }

@@ -39,7 +39,8 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
         let closed = closed_ports(&gateway, &served, attached.get(&name_of(gateway.service)));
         let Some((closed, all)) = closed else { continue };
         if !closed.is_empty() {
-            messages.report(nothing_listens(&gateway, &closed, closed.len() == all));
+            let is_meant = gateway.pods.iter().any(|pod| served.contains_key(&(pod.namespace(), pod.name())));
+            messages.report(nothing_listens(&gateway, &closed, is_meant && closed.len() == all));
         }
     }
 }
@@ -102,7 +103,8 @@ fn closed_ports(
     (!ports.is_empty()).then_some((closed, ports.len()))
 }
 
-fn nothing_listens<'m>(gateway: &GatewayService<'m>, closed: &BTreeSet<i64>, is_all: bool) -> Message<'m> {
+/// `is_cut_off` where Gateways are for these proxies, and all their servers are on ports that the Service does not have.
+fn nothing_listens<'m>(gateway: &GatewayService<'m>, closed: &BTreeSet<i64>, is_cut_off: bool) -> Message<'m> {
     let closed: Vec<String> = closed.iter().map(i64::to_string).collect();
     let closed = closed.join(", ");
     let text = format!(
@@ -111,11 +113,11 @@ fn nothing_listens<'m>(gateway: &GatewayService<'m>, closed: &BTreeSet<i64>, is_
     let labels = labels::selector_text(gateway.service.spec().get("selector"));
     let remedy = format!(
         "Add a server for the port to a Gateway whose selector fits the pods ({labels}), and bind a VirtualService to \
-         it. Leave it where the port is meant to stay closed."
+         it. Nothing is wrong where the port is meant to stay closed: kubectl get gateways.networking.istio.io -A"
     );
     let mut message = Message::new(&GWY0005, gateway.service, text).remedy(remedy);
-    if !is_all {
-        // Many gateways serve one port of several, on purpose.
+    if !is_cut_off {
+        // Many gateways serve one port of several on purpose, and one that nobody uses yet is idle, not broken.
         message.severity = Severity::Info;
     }
     message

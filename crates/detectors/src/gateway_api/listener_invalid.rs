@@ -1,5 +1,6 @@
 //! Finds listeners that a controller refuses, or whose certificate is not there or not theirs to use.
 
+use super::grants::{Wanted, grant, is_granted};
 use crate::{Certainty, Detector};
 use analyzers::{Analyzer, Message, Messages, Path};
 use mesh::{Kind, KubernetesListener, Mesh, View};
@@ -37,7 +38,7 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
         for (namespace, name) in secrets {
             if mesh.find(Kind::Secret, namespace, name).is_none() {
                 messages.report(secret_is_missing(listener, namespace, name));
-            } else if !is_granted(mesh, listener, namespace, name) {
+            } else if !is_granted(mesh, listener.gateway, Wanted { kind: "Secret", namespace, name }) {
                 messages.report(secret_is_not_granted(listener, namespace, name));
             }
         }
@@ -51,20 +52,6 @@ fn broken_condition(listener: KubernetesListener<'_>) -> Option<View<'_>> {
         let status = condition.get("status").text();
         (status != good && status != "Unknown").then_some(condition)
     })
-}
-
-/// Whether a Gateway may use a Secret of another namespace
-/// (<https://gateway-api.sigs.k8s.io/api-types/referencegrant/>).
-fn is_granted(mesh: &Mesh, listener: KubernetesListener<'_>, namespace: &str, secret: &str) -> bool {
-    let own = listener.gateway.namespace();
-    let is_from = |from: View<'_>| from.get("kind").text() == "Gateway" && from.get("namespace").text() == own;
-    let is_to = |to: View<'_>| {
-        to.get("kind").text() == "Secret" && to.get("name").text_if_any().is_none_or(|name| name == secret)
-    };
-    namespace == own
-        || mesh
-            .in_namespace(Kind::ReferenceGrant, namespace)
-            .any(|grant| grant.spec().get("from").items().any(is_from) && grant.spec().get("to").items().any(is_to))
 }
 
 fn path_of(listener: KubernetesListener<'_>) -> Path {
@@ -105,10 +92,7 @@ fn secret_is_not_granted<'m>(listener: KubernetesListener<'m>, namespace: &str, 
          it.",
         listener.name(),
     );
-    let remedy = format!(
-        "Create a ReferenceGrant in namespace {namespace}: from group gateway.networking.k8s.io, kind Gateway, \
-         namespace {own}, to kind Secret; or keep the Secret in namespace {own}."
-    );
+    let remedy = grant(listener.gateway, Wanted { kind: "Secret", namespace, name: secret });
     let path = path_of(listener).key("tls").key("certificateRefs");
     Message::new(&GWA0006, listener.gateway, text).at(path).remedy(remedy)
 }

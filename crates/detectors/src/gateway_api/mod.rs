@@ -2,6 +2,7 @@
 
 mod add_on;
 mod address_unknown;
+mod backend_not_granted;
 mod bundle_mismatch;
 mod class_defaults;
 mod class_unknown;
@@ -9,6 +10,7 @@ mod definitions;
 mod definitions_missing;
 mod definitions_unmanaged;
 mod generated_name;
+mod grants;
 mod listener_invalid;
 mod local_policy_probe;
 mod revision_pinned;
@@ -34,4 +36,5 @@ pub(super) static DETECTORS: &[Detector] = &[
     local_policy_probe::DETECTOR,
     revision_pinned::DETECTOR,
     address_unknown::DETECTOR,
+    backend_not_granted::DETECTOR,
 ];

@@ -1,4 +1,4 @@
-//! Finds gRPC that is declared as TCP, so that its load is shared by connection.
+//! Finds gRPC that is declared as something else: as TCP, so that its load is shared by connection, or as HTTP, so that it fails.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ pub(super) const DETECTOR: Detector = Detector {
     rule: Analyzer {
         name: "net/tcp-lb",
         reads: &[Kind::Deployment, Kind::Service, Kind::Namespace],
-        reports: &[&NET0025],
+        reports: &[&NET0025, &NET0031],
         by_default: true,
         run,
     },
@@ -25,6 +25,13 @@ static NET0025: Code = Code {
     page: include_str!("pages/NET0025.md"),
 };
 
+static NET0031: Code = Code {
+    id: "NET0031",
+    severity: Severity::Warning,
+    docs: "https://istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection/#explicit-protocol-selection",
+    page: include_str!("pages/NET0031.md"),
+};
+
 /// In running pods the injector has rewritten the probes, so the templates are read.
 fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
     for deployment in mesh.each(Kind::Deployment) {
@@ -35,9 +42,14 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
         }
         for service in mesh.services_selecting(deployment.namespace(), workload.labels) {
             for (port, index) in service.spec().get("ports").items().zip(0..) {
-                if is_tcp(port) && target_of(port, workload).is_some_and(|target| probed.contains(&target)) {
-                    let path = Path::spec().key("ports").index(index);
-                    messages.report(grpc_is_called_tcp(service, port, deployment).at(path));
+                if !target_of(port, workload).is_some_and(|target| probed.contains(&target)) {
+                    continue;
+                }
+                let path = Path::spec().key("ports").index(index);
+                match protocol::of_service_port(port) {
+                    Some("TCP") => messages.report(grpc_is_called_tcp(service, port, deployment).at(path)),
+                    Some("HTTP") => messages.report(grpc_is_called_http(service, port, deployment).at(path)),
+                    _ => {}
                 }
             }
         }
@@ -48,12 +60,6 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
 fn grpc_ports(container: View<'_>) -> impl Iterator<Item = i64> {
     let probes = ["readinessProbe", "livenessProbe", "startupProbe"].into_iter();
     probes.filter_map(move |probe| container.field(probe).path(&["grpc", "port"]).integer_if_any())
-}
-
-fn is_tcp(port: View<'_>) -> bool {
-    let (name, transport) = (port.get("name").text(), port.get("protocol").text());
-    let application = port.get("appProtocol").text_if_any();
-    protocol::of_port(port.get("port").integer(), name, transport, application) == Some("TCP")
 }
 
 fn target_of(port: View<'_>, workload: Workload<'_>) -> Option<i64> {
@@ -79,4 +85,24 @@ fn grpc_is_called_tcp<'m>(service: &'m Object, port: View<'_>, deployment: &Obje
         service.full_name()
     );
     Message::new(&NET0025, service, text).remedy(remedy)
+}
+
+/// Proxies speak HTTP/1.1 to a port that is declared HTTP, and gRPC is HTTP/2 only.
+fn grpc_is_called_http<'m>(service: &'m Object, port: View<'_>, deployment: &Object) -> Message<'m> {
+    let (number, name) = (port.get("port").integer(), port.get("name").text());
+    let text = format!(
+        "Port {number} is declared as HTTP and leads to a port of {} that speaks gRPC (it has a gRPC probe). Proxies send \
+         HTTP/1.1 there, which a gRPC server refuses: calls fail with 502 or 503 (UPE, protocol error).",
+        deployment.origin()
+    );
+    let index =
+        service.spec().get("ports").items().position(|it| it.get("port").integer() == number).unwrap_or_default();
+    let new = name.strip_prefix("http").map_or_else(|| "grpc".to_owned(), |rest| format!("grpc{rest}"));
+    let remedy = format!(
+        "Name the port {new}, or: kubectl patch service {} -n {} --type json -p \
+         '[{{\"op\":\"add\",\"path\":\"/spec/ports/{index}/appProtocol\",\"value\":\"grpc\"}}]'",
+        service.name(),
+        service.namespace()
+    );
+    Message::new(&NET0031, service, text).remedy(remedy)
 }

@@ -21,13 +21,18 @@ mod mutual_tls_towards_plain;
 mod ports_of_the_proxy;
 mod repeated_rules;
 mod repeated_service_entries;
+mod requests;
+mod rewrites;
 mod rules_out_of_reach;
 mod server_first_ports;
 mod shadowed_gateway_routes;
+mod shadowed_rules;
+mod short_gateway_hosts;
 mod subset_not_ready;
 mod tls_off_towards_strict;
 mod tls_to_http_ports;
 mod uneven_weights;
+mod upgrades_to_http2;
 
 use super::Detector;
 
@@ -59,4 +64,8 @@ pub(super) static DETECTORS: &[Detector] = &[
     closed_ports::DETECTOR,
     grpc_over_tcp::DETECTOR,
     contested_ports::DETECTOR,
+    shadowed_rules::DETECTOR,
+    rewrites::DETECTOR,
+    short_gateway_hosts::DETECTOR,
+    upgrades_to_http2::DETECTOR,
 ];

@@ -44,6 +44,7 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
     }
     // One message for each pair, whatever number of hosts and ports they share.
     let mut reported: BTreeSet<(String, String)> = BTreeSet::new();
+    check_kinds(mesh, &mut reported, messages);
     for ((host, port), mut entries) in entries {
         entries.sort_by_key(|entry| entry.age());
         entries.dedup_by_key(|entry| entry.age());
@@ -55,6 +56,58 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
             }
         }
     }
+}
+
+/// Entries of one host are merged only where they agree on resolution and location; of others, the older one counts.
+fn check_kinds<'m>(mesh: &'m Mesh, reported: &mut BTreeSet<(String, String)>, messages: &mut Messages<'m>) {
+    let mut by_host: BTreeMap<&str, Vec<&'m Object>> = BTreeMap::new();
+    for entry in mesh.each(Kind::ServiceEntry) {
+        for host in entry.spec().get("hosts").texts() {
+            by_host.entry(host).or_default().push(entry);
+        }
+    }
+    for (host, mut entries) in by_host {
+        entries.sort_by_key(|entry| entry.age());
+        entries.dedup_by_key(|entry| entry.age());
+        let Some((first, later)) = entries.split_first() else { continue };
+        for entry in later {
+            let differs = kind_of(first) != kind_of(entry);
+            let own: BTreeSet<i64> = ports(first).collect();
+            let lost: BTreeSet<i64> = ports(entry).filter(|port| !own.contains(port)).collect();
+            let mut is_new = || reported.insert((first.full_name(), entry.full_name()));
+            if differs && !lost.is_empty() && mesh.is_seen_together(first, entry) && is_new() {
+                messages.report(ports_are_lost(entry, host, &lost, first));
+            }
+        }
+    }
+}
+
+fn ports(entry: &Object) -> impl Iterator<Item = i64> {
+    entry.spec().get("ports").items().map(|port| port.get("number").integer())
+}
+
+/// Resolution and location, with their defaults.
+fn kind_of(entry: &Object) -> (&str, &str) {
+    let of = |field: &str, usual| entry.spec().get(field).text_if_any().unwrap_or(usual);
+    (of("resolution", "NONE"), of("location", "MESH_EXTERNAL"))
+}
+
+fn ports_are_lost<'m>(entry: &'m Object, host: &str, lost: &BTreeSet<i64>, first: &Object) -> Message<'m> {
+    let lost: Vec<String> = lost.iter().map(i64::to_string).collect();
+    let ((resolution, location), (of_first, place_of_first)) = (kind_of(entry), kind_of(first));
+    let text = format!(
+        "{host} is in {} as well, with {of_first} and {place_of_first} where this has {resolution} and {location}. Proxies do not \
+         merge such entries and take the older one, so port {} of {host} is lost.",
+        first.origin(),
+        lost.join(", ")
+    );
+    let remedy = format!(
+        "Put port {} into ServiceEntry {}, or give ServiceEntry {} the same resolution and location.",
+        lost.join(", "),
+        first.full_name(),
+        entry.full_name()
+    );
+    Message::new(&NET0014, entry, text).at(Path::spec().key("ports")).remedy(remedy)
 }
 
 fn protocol(entry: &Object, port: i64) -> String {

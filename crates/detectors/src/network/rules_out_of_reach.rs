@@ -37,6 +37,10 @@ static NET0006: Code = Code {
 
 fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
     let populated = namespaces_with_proxies(mesh);
+    let wildcards: Vec<&Object> = mesh
+        .each(Kind::DestinationRule)
+        .filter(|rule| rule.spec().get("host").text().starts_with('*') && populated.contains(rule.namespace()))
+        .collect();
     for rule in mesh.each(Kind::DestinationRule) {
         let host = rule.spec().get("host").text();
         let home =
@@ -44,7 +48,10 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
         let is_elsewhere =
             home.is_some_and(|home| home != rule.namespace()) && !mesh.is_root_namespace(rule.namespace());
         if let Some(home) = home.filter(|_| is_elsewhere && !populated.contains(rule.namespace())) {
-            messages.report(nobody_follows(rule, host, home));
+            let full = host::fqdn(rule.namespace(), host);
+            let covers = |other: &&&Object| host::is_subset(&full, other.spec().get("host").text());
+            let own = wildcards.iter().filter(covers).find(|other| other.namespace() != home).copied();
+            messages.report(nobody_follows(rule, host, home, own));
         }
     }
     check_routes(mesh, &populated, messages);
@@ -69,7 +76,9 @@ fn check_routes<'m>(mesh: &'m Mesh, populated: &BTreeSet<&'m str>, messages: &mu
                 .filter(|client| !rules.for_host(client, &host, home).iter().any(|rule| defines(rule, subset)))
                 .collect();
             if !without.is_empty() {
-                let message = subset_is_not_known(service, (&host, subset), &without, (definitions, home));
+                let overruling = without.iter().find_map(|client| rules.for_host(client, &host, home).first().copied());
+                let overruling = overruling.filter(|rule| without.contains(&rule.namespace()));
+                let message = subset_is_not_known(service, (&host, subset), &without, (definitions, home, overruling));
                 messages.report(message.at(destination.path));
             }
         }
@@ -92,13 +101,17 @@ fn defining(mesh: &Mesh) -> BTreeMap<(String, &str), Vec<&Object>> {
     defining
 }
 
-fn nobody_follows<'m>(rule: &'m Object, host: &str, home: &str) -> Message<'m> {
+/// `own` is a rule for all hosts, which proxies of its namespace take before any of the service's namespace.
+fn nobody_follows<'m>(rule: &'m Object, host: &str, home: &str, own: Option<&Object>) -> Message<'m> {
     let namespace = rule.namespace();
     let text = format!(
         "No proxy follows this rule for {host}: it is in namespace {namespace}, which is neither that of the service \
          ({home}) nor the root namespace, and no pod of {namespace} has a proxy."
     );
-    let remedy = format!("Move DestinationRule {} into namespace {home}.", rule.full_name());
+    let and_there = own.map_or_else(String::new, |own| {
+        format!(" Proxies of namespace {} take {} before it: put a copy there as well.", own.namespace(), own.origin())
+    });
+    let remedy = format!("Move DestinationRule {} into namespace {home}.{and_there}", rule.full_name());
     Message::new(&NET0006, rule, text).at(Path::spec().key("host")).remedy(remedy)
 }
 
@@ -106,7 +119,7 @@ fn subset_is_not_known<'m>(
     service: &'m Object,
     (host, subset): (&str, &str),
     clients: &[&str],
-    (definitions, home): (&[&Object], Option<&str>),
+    (definitions, home, overruling): (&[&Object], Option<&str>, Option<&Object>),
 ) -> Message<'m> {
     let names: Vec<String> = definitions.iter().map(|rule| rule.origin()).collect();
     let text = format!(
@@ -116,9 +129,18 @@ fn subset_is_not_known<'m>(
         clients.join(", ")
     );
     let place = home.map_or_else(String::new, |home| format!(" into namespace {home}, that of the service,"));
-    let remedy = format!(
-        "Put the rule with subset {subset}{place} and export it to {} (exportTo), or to all by leaving exportTo out.",
-        clients.join(", ")
-    );
+    let remedy = if let Some(overruling) = overruling {
+        format!(
+            "Proxies of namespace {} look there first and take {}. Create a DestinationRule for host {host} with subset {subset} \
+             in that namespace; one in the service's namespace does not help.",
+            overruling.namespace(),
+            overruling.origin()
+        )
+    } else {
+        format!(
+            "Put the rule with subset {subset}{place} and export it to {} (exportTo), or to all by leaving exportTo out.",
+            clients.join(", ")
+        )
+    };
     Message::new(&NET0006, service, text).remedy(remedy)
 }

@@ -6,14 +6,14 @@ use crate::security::rules::{Action, Part, Rule, action, is_dry_run, rules};
 use crate::wording::names;
 use crate::{Certainty, Detector};
 use analyzers::{Analyzer, Message, Messages, Path};
-use mesh::{InboundPort, Kind, Mesh, Object, Workload, is_gateway, one_of_each};
+use mesh::{Handling, InboundPort, Kind, Mesh, Object, Server, Workload, is_gateway, labels, one_of_each};
 use report::{Code, Severity};
 
 pub(super) const DETECTOR: Detector = Detector {
     certainty: Certainty::Certain,
     rule: Analyzer {
         name: "sec/authz-http-on-tcp",
-        reads: &[Kind::AuthorizationPolicy, Kind::Pod, Kind::Service, Kind::ConfigMap],
+        reads: &[Kind::AuthorizationPolicy, Kind::Pod, Kind::Service, Kind::ConfigMap, Kind::Gateway],
         reports: &[&SEC0008],
         by_default: true,
         run,
@@ -39,10 +39,11 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
             continue;
         }
         // What a gateway's port carries is decided by its servers, not by the Service in front of it.
-        let pods: Vec<&Object> =
-            one_of_each(mesh.pods_under(policy)).into_iter().filter(|pod| !is_gateway(pod)).collect();
+        let (gateways, pods): (Vec<&Object>, Vec<&Object>) =
+            one_of_each(mesh.pods_under(policy)).into_iter().partition(|pod| is_gateway(pod));
         for rule in about_http {
-            let ports = ports_without_http(mesh, &pods, &rule, action);
+            let mut ports = ports_without_http(mesh, &pods, &rule, action);
+            ports.extend(servers_without_http(mesh, &gateways, &rule, action));
             if !ports.is_empty() {
                 messages.report(http_is_not_seen(policy, &rule, action, &ports));
             }
@@ -58,6 +59,28 @@ fn ports_without_http(mesh: &Mesh, pods: &[&Object], rule: &Rule<'_>, action: Ac
             let is_meant = rule.concerns(inbound.number);
             if is_meant && (action == Action::Deny || !is_allowed_otherwise(mesh, pod, inbound.number)) {
                 found.insert(described(&inbound));
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// The same of gateways: servers that pass on bytes.
+fn servers_without_http(mesh: &Mesh, pods: &[&Object], rule: &Rule<'_>, action: Action) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    for pod in pods {
+        for gateway in mesh.each(Kind::Gateway) {
+            let selector = gateway.spec().get("selector");
+            if !labels::matches(selector, pod.labels()) {
+                continue;
+            }
+            let opaque =
+                Server::all(gateway).filter(|server| !matches!(server.handling(), Handling::Http | Handling::Https));
+            for server in opaque {
+                let port = server.port();
+                if rule.concerns(port) && (action == Action::Deny || !is_allowed_otherwise(mesh, pod, port)) {
+                    found.insert(format!("port {port} of Gateway {} ({})", gateway.full_name(), server.protocol()));
+                }
             }
         }
     }

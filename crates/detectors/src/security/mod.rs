@@ -16,7 +16,7 @@ mod peer_authentication_ports;
 mod plain_text_accepted;
 mod policy_in_wrong_root;
 mod proxy_without_token;
-mod rules;
+pub(super) mod rules;
 mod server_names_differ;
 mod split_conditions;
 mod token_keys_behind_strict;

@@ -21,7 +21,9 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
     for pod in mesh.proxied_workloads() {
         // Only what an injector put there is known to need the volume.
         let is_injected = pod.annotation("sidecar.istio.io/status").is_some();
-        if is_injected && !uses_another_token(pod) && !pod.spec().get("volumes").items().any(has_token) {
+        // Every injected pod has volumes: without any, the recording has left them out.
+        let is_whole = !pod.spec().get("volumes").is_empty();
+        if is_injected && is_whole && !uses_another_token(pod) && !pod.spec().get("volumes").items().any(has_token) {
             messages.report(token_is_missing(pod));
         }
     }

@@ -6,7 +6,7 @@ use mesh::{Object, View};
 
 /// What a policy does with the requests that its rules match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Action {
+pub(crate) enum Action {
     Allow,
     Deny,
     Audit,
@@ -15,7 +15,7 @@ pub(super) enum Action {
 
 /// Which list of a rule a part stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     From,
     To,
     When,
@@ -23,24 +23,24 @@ pub(super) enum Place {
 
 /// One list of values.
 #[derive(Debug)]
-pub(super) struct Part<'m> {
-    pub(super) place: Place,
+pub(crate) struct Part<'m> {
+    pub(crate) place: Place,
     /// The item of that list.
-    pub(super) item: usize,
+    pub(crate) item: usize,
     /// The field without its `not`, or the attribute that a condition names.
-    pub(super) field: &'m str,
+    pub(crate) field: &'m str,
     /// Whether the values are those that must not be.
-    pub(super) negated: bool,
-    pub(super) values: Vec<&'m str>,
-    pub(super) path: Path,
+    pub(crate) negated: bool,
+    pub(crate) values: Vec<&'m str>,
+    pub(crate) path: Path,
 }
 
 /// One rule: every `from` with every `to` under all of `when`.
 #[derive(Debug)]
-pub(super) struct Rule<'m> {
-    pub(super) view: View<'m>,
-    pub(super) index: usize,
-    pub(super) parts: Vec<Part<'m>>,
+pub(crate) struct Rule<'m> {
+    pub(crate) view: View<'m>,
+    pub(crate) index: usize,
+    pub(crate) parts: Vec<Part<'m>>,
 }
 
 /// The positive and the negative name of each field.
@@ -56,7 +56,7 @@ const SOURCE: [(&str, &str); 7] = [
 const OPERATION: [(&str, &str); 4] =
     [("hosts", "notHosts"), ("ports", "notPorts"), ("methods", "notMethods"), ("paths", "notPaths")];
 
-pub(super) fn action(policy: &Object) -> Action {
+pub(crate) fn action(policy: &Object) -> Action {
     match policy.spec().get("action").text() {
         "DENY" => Action::Deny,
         "AUDIT" => Action::Audit,
@@ -67,11 +67,11 @@ pub(super) fn action(policy: &Object) -> Action {
 
 /// Whether a policy only logs what it would do
 /// (<https://istio.io/latest/docs/tasks/security/authorization/authz-dry-run/>).
-pub(super) fn is_dry_run(policy: &Object) -> bool {
+pub(crate) fn is_dry_run(policy: &Object) -> bool {
     matches!(policy.annotation("istio.io/dry-run"), Some("1" | "t" | "T" | "TRUE" | "true" | "True"))
 }
 
-pub(super) fn rules(policy: &Object) -> impl Iterator<Item = Rule<'_>> {
+pub(crate) fn rules(policy: &Object) -> impl Iterator<Item = Rule<'_>> {
     policy.spec().get("rules").items().zip(0..).map(|(view, index)| Rule { view, index, parts: parts(view, index) })
 }
 
@@ -109,7 +109,7 @@ fn parts(rule: View<'_>, index: usize) -> Vec<Part<'_>> {
 
 impl Part<'_> {
     /// The field as it is written.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match (self.place, self.negated) {
             (Place::When, _) | (_, false) => self.field.to_owned(),
             (_, true) => {
@@ -120,7 +120,7 @@ impl Part<'_> {
     }
 
     /// Whether only HTTP requests have it.
-    pub(super) fn is_http(&self) -> bool {
+    pub(crate) fn is_http(&self) -> bool {
         match self.place {
             Place::From => matches!(self.field, "requestPrincipals" | "remoteIpBlocks"),
             Place::To => matches!(self.field, "hosts" | "methods" | "paths"),
@@ -129,7 +129,7 @@ impl Part<'_> {
     }
 
     /// Whether only callers that came with a certificate of the mesh have it.
-    pub(super) fn is_identity(&self) -> bool {
+    pub(crate) fn is_identity(&self) -> bool {
         match self.place {
             Place::From => matches!(self.field, "principals" | "namespaces" | "serviceAccounts" | "trustDomains"),
             Place::To => false,
@@ -138,14 +138,14 @@ impl Part<'_> {
     }
 
     /// Whether it is about a token that was checked.
-    pub(super) fn is_token(&self) -> bool {
+    pub(crate) fn is_token(&self) -> bool {
         self.field == "requestPrincipals" || self.field.starts_with("request.auth.")
     }
 }
 
 impl Rule<'_> {
     /// Whether a rule can match on a port of the container: it names this one, or none.
-    pub(super) fn concerns(&self, port: i64) -> bool {
+    pub(crate) fn concerns(&self, port: i64) -> bool {
         let is_listed = |part: &Part| part.values.iter().any(|value| value.parse() == Ok(port));
         let operations = self.view.get("to").items().count();
         let allows = |item: usize| {

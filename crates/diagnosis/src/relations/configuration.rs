@@ -1,11 +1,17 @@
 //! Mesh configuration, patches, gateways and what they are bound to.
 
-use super::{Of::{Client, Codes, Kind, Server}, Relation, groups::{NO_CONNECTION, NO_ROUTE, REJECTED, TLS_MISMATCH}, row};
+use super::{
+    Of::{Client, Codes, Kind, Server},
+    Relation,
+    groups::{NO_CONNECTION, NO_ROUTE, REJECTED, TLS_MISMATCH},
+    row,
+};
 use crate::tie::Tie::{ControlPlane, Mesh, NamedBy, RoutesTo, SameObject, Selects};
 
 /// What is wrong with patches of Envoy's configuration.
 const BAD_PATCH: &[&str] = &["IST0151", "IST0152", "IST0153", "IST0154", "IST0155", "IST0106", "NET0023", "IST0133"];
 
+#[rustfmt::skip]
 pub(super) const ROWS: &[Relation] = &[
     row(Kind("EnvoyFilter", &["IST0106", "IST0151", "IST0152", "IST0153", "IST0154"]), SameObject, Codes(&["IST0133", "IST0155", "UPG0007", "NET0023"]), "the same patch"),
     row(Kind("EnvoyFilter", BAD_PATCH), Selects, Codes(REJECTED), "Envoy refuses what this patch makes of its configuration"),

@@ -1,8 +1,14 @@
 //! istiod, its revisions, webhooks and certificates, and what hangs on them.
 
-use super::{Of::{Client, Codes, Kind, Server}, Relation, groups::{ISTIOD_IS_GONE, NO_CONNECTION, NO_SIDECAR, NO_PODS, POD_IS_DOWN, TOO_FEW_PODS, WITHOUT_ISTIOD}, row};
-use crate::tie::Tie::{ControlPlane, EndpointOf, Mesh, Namespace, NamedBy, RoutesTo, SameObject, Selects, Serves};
+use super::{
+    Of::{Client, Codes, Kind, Server},
+    Relation,
+    groups::{ISTIOD_IS_GONE, NO_CONNECTION, NO_PODS, NO_SIDECAR, POD_IS_DOWN, TOO_FEW_PODS, WITHOUT_ISTIOD},
+    row,
+};
+use crate::tie::Tie::{ControlPlane, EndpointOf, Mesh, NamedBy, Namespace, RoutesTo, SameObject, Selects, Serves};
 
+#[rustfmt::skip]
 pub(super) const ROWS: &[Relation] = &[
     row(Codes(POD_IS_DOWN), ControlPlane, Codes(TOO_FEW_PODS), "this replica of istiod is not there"),
     row(Codes(NO_PODS), ControlPlane, Codes(ISTIOD_IS_GONE), "pods of istiod are not created"),

@@ -1,16 +1,26 @@
 //! Mutual TLS, policies and tokens.
 
-use super::{Of::{Client, Codes, Kind, Server}, Relation, groups::{NO_CONNECTION, REFUSED, TLS_MISMATCH}, row};
+use super::{
+    Of::{Client, Codes, Kind, Server},
+    Relation,
+    groups::{NO_CONNECTION, REFUSED, TLS_MISMATCH},
+    row,
+};
 use crate::tie::Tie::{EndpointOf, NamedBy, RoutesTo, SameObject, Selects};
 
 /// What is wrong with policies that let callers in.
-const WRONG_POLICY: &[&str] =
-    &["SEC0006", "SEC0008", "SEC0009", "SEC0010", "SEC0012", "SEC0020", "SEC0021", "SEC0022", "GWY0017", "CFG0018", "IST0106", "IST0127"];
+const WRONG_POLICY: &[&str] = &[
+    "SEC0006", "SEC0008", "SEC0009", "SEC0010", "SEC0012", "SEC0020", "SEC0021", "SEC0022", "GWY0017", "CFG0018",
+    "IST0106", "IST0127",
+];
 
 /// What is wrong with mutual TLS between two ends.
-const TLS_DISAGREES: &[&str] =
-    &["NET0001", "NET0002", "NET0017", "SEC0001", "SEC0002", "SEC0003", "SEC0018", "SEC0019", "SEC0023", "IST0128", "IST0129", "NET0005"];
+const TLS_DISAGREES: &[&str] = &[
+    "NET0001", "NET0002", "NET0017", "SEC0001", "SEC0002", "SEC0003", "SEC0018", "SEC0019", "SEC0023", "IST0128",
+    "IST0129", "NET0005",
+];
 
+#[rustfmt::skip]
 pub(super) const ROWS: &[Relation] = &[
     row(Codes(&["LOG0016", "LOG0017", "LOG0018", "LOG0093"]), NamedBy, Codes(&["LOG0019", "LOG0092", "LOG0094", "LOG0095", "IST0175", "SEC0014"]), "the keys cannot be fetched"),
     row(Codes(&["LOG0092", "LOG0094", "LOG0095"]), NamedBy, Codes(&["LOG0019", "LOG0094", "IST0175"]), "the keys cannot be fetched"),

@@ -1,8 +1,14 @@
 //! Routes, Services and destinations, and what is seen of them in access logs.
 
-use super::{Of::{Client, Codes, Kind, Server}, Relation, groups::{NO_CONNECTION, NO_ENDPOINT, NO_ROUTE, REFUSED, TIMED_OUT, TLS_MISMATCH}, row};
-use crate::tie::Tie::{EndpointOf, NamedBy, RoutesTo, SameObject, Selects};
+use super::{
+    Of::{Client, Codes, Kind, Server},
+    Relation,
+    groups::{NO_CONNECTION, NO_ENDPOINT, NO_ROUTE, REFUSED, TIMED_OUT, TLS_MISMATCH},
+    row,
+};
+use crate::tie::Tie::{EndpointOf, NamedBy, Namespace, RoutesTo, SameObject, Selects};
 
+#[rustfmt::skip]
 pub(super) const ROWS: &[Relation] = &[
     row(Kind("VirtualService", &["IST0101", "IST0106", "IST0112", "IST0109", "IST0130", "NET0021"]), RoutesTo, Client(NO_ROUTE), "the route leads to what the proxy does not have"),
     row(Codes(&["IST0171", "GWA0006"]), RoutesTo, Client(NO_ROUTE), "the route leads to what the proxy does not have"),
@@ -10,6 +16,7 @@ pub(super) const ROWS: &[Relation] = &[
     row(Kind("VirtualService", &["IST0101"]), RoutesTo, Codes(&["ENV0019"]), "the route leads to what the proxy does not have"),
     row(Kind("VirtualService", &["IST0101"]), NamedBy, Codes(&["ENV0019", "NET0004"]), "the route leads to what the proxy does not have"),
     row(Codes(&["IST0174", "IST0173", "NET0003", "NET0005", "NET0006"]), SameObject, Codes(&["NET0003", "NET0004", "IST0173", "IST0101"]), "the same rule"),
+    row(Codes(&["IST0174", "NET0006"]), Namespace, Kind("VirtualService", &["IST0101"]), "a rule for a host that nobody knows brings no subsets"),
     row(Codes(&["NET0003", "IST0173"]), RoutesTo, Client(NO_ENDPOINT), "the subset has no pod"),
     row(Codes(&["NET0003", "IST0173"]), NamedBy, Codes(&["ENV0001"]), "the subset has no pod"),
     row(Codes(&["NET0011"]), SameObject, Codes(&["ENV0004", "K8S0024", "LOG0079"]), "the Service leads to a port where nothing listens"),

@@ -1,8 +1,14 @@
 //! What keeps pods from running, and what follows.
 
-use super::{Of::{Client, Codes, Server}, Relation, groups::{NO_CONNECTION, NO_ENDPOINT, NO_PODS, POD_IS_DOWN, TOO_FEW_PODS}, row};
-use crate::tie::Tie::{EndpointOf, Namespace, NamedBy, RoutesTo, SameObject, Selects};
+use super::{
+    Of::{Client, Codes, Server},
+    Relation,
+    groups::{NO_CONNECTION, NO_ENDPOINT, NO_PODS, POD_IS_DOWN, TOO_FEW_PODS},
+    row,
+};
+use crate::tie::Tie::{EndpointOf, NamedBy, Namespace, RoutesTo, SameObject, Selects};
 
+#[rustfmt::skip]
 pub(super) const ROWS: &[Relation] = &[
     row(Codes(&["K8S0026"]), Selects, Codes(POD_IS_DOWN), "the pods are on a node that is not well"),
     row(Codes(&["K8S0026"]), Selects, Codes(TOO_FEW_PODS), "the pods are on a node that is not well"),

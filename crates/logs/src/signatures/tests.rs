@@ -224,3 +224,10 @@ fn event_is_matched_by_reason_and_message() {
     assert!(match_event("Scheduled", "Successfully assigned a/b to c").is_none());
     assert!(match_event("", &"x\n".repeat(100_000)).is_none());
 }
+
+#[test]
+fn problems_that_lines_point_to_exist() {
+    let named = table().signatures.iter().map(|signature| signature.problem.as_str()).filter(|id| !id.is_empty());
+    let unknown: Vec<_> = named.filter(|id| problems::find(id).is_none()).collect();
+    assert!(unknown.is_empty(), "not in the catalogue: {unknown:?}");
+}

@@ -26,7 +26,7 @@ pub(super) fn judge(evidence: Evidence) -> Judgement<AccessLogsData> {
         shown.extend(logging(&mesh, workload, listeners));
     }
     let mut findings: Vec<Finding> = shown.iter().filter_map(not_as_configured).collect();
-    let analysis = detect(&mesh, &detectors::of_ids(PROBLEMS), &Options::default());
+    let analysis = detect(&mesh, &detectors::that_detect(PROBLEMS), &Options::default());
     findings.extend(analysis.findings());
     skipped.extend(analysis.skipped);
 

@@ -19,27 +19,25 @@ use super::{
     mesh_pod::{self, MeshWorkload},
 };
 use cluster::{Cluster, Error, pod_http::Place, read};
-use detectors;
 use envoy::{
     access_loggers::{AccessLoggers, access_loggers},
     config_dump::ConfigDump,
     proxy_config,
 };
 use mesh::{AccessLogging, Kind, KindSet, Mesh, Perspective};
+use problems::{Problem, all_named};
 use report::{Code, Read, Skipped};
 
 /// Problems of the catalogue that this step names.
-const PROBLEMS: &[&str] = &[
+const PROBLEMS: &[&Problem] = &all_named([
     "obs/access-log-off",
     "obs/access-log-partial",
     "obs/access-log-format",
     "obs/telemetry-wrong-root",
     "obs/telemetry-blocked",
-    "obs/telemetry-provider",
-    "obs/provider-unknown",
     "meshcfg/provider-undefined",
     "meshcfg/provider-service-missing",
-];
+]);
 
 /// Proxies that are asked, unless the caller says otherwise.
 const PROXIES: u32 = 50;
@@ -154,7 +152,7 @@ impl Step for AccessLogs {
     }
 
     async fn gather(cluster: &Cluster, input: &AccessLogsInput) -> Result<Evidence, Error> {
-        let kinds: KindSet = detectors::kinds(&detectors::of_ids(PROBLEMS)).with(Kind::Pod).with(Kind::Telemetry);
+        let kinds: KindSet = detectors::kinds(&detectors::that_detect(PROBLEMS)).with(Kind::Pod).with(Kind::Telemetry);
         let perspective = Perspective { compatible: false, revision: input.revision.clone() };
         let mesh = cluster.whole_mesh(kinds).await?.build().seen_from(perspective);
         let workloads = mesh_pod::workloads(&mesh, &input.namespace, input.revision.as_deref());

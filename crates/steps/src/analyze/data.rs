@@ -4,6 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::{AnalyzeInput, AnalyzeOutput};
+
 use analyzers::{self, Analysis, Message};
 use mesh::Mesh;
 use report::Finding;
@@ -28,10 +30,7 @@ pub struct AnalyzeData {
     pub suppressed: Suppressed,
     /// What istioctl prints.
     #[serde(skip)]
-    pub text: String,
-    /// What `istioctl analyze --output yaml` prints.
-    #[serde(skip)]
-    pub yaml: String,
+    pub(super) printed: String,
 }
 
 /// Findings that are not shown.
@@ -44,8 +43,13 @@ pub struct Suppressed {
 }
 
 impl AnalyzeData {
-    pub(super) fn new(analysis: &Analysis<'_>, mesh: &Mesh, show_suppressed: bool) -> Self {
+    pub(super) fn new(analysis: &Analysis<'_>, mesh: &Mesh, input: &AnalyzeInput) -> Self {
         let clusters = analysis.several_clusters;
+        let format = match input.output {
+            None | Some(AnalyzeOutput::Log) => analyzers::Format::Log { color: false },
+            Some(AnalyzeOutput::Json) => analyzers::Format::Json,
+            Some(AnalyzeOutput::Yaml) => analyzers::Format::Yaml,
+        };
         Self {
             failing: analysis.failing,
             unparsed: !analysis.malformed.is_empty(),
@@ -55,14 +59,13 @@ impl AnalyzeData {
             revisions: mesh.revisions().into_iter().map(str::to_owned).collect(),
             suppressed: Suppressed {
                 count: analysis.suppressed.len(),
-                findings: if show_suppressed {
+                findings: if input.show_suppressed {
                     analysis.suppressed.iter().map(Message::to_finding).collect()
                 } else {
                     Vec::new()
                 },
             },
-            text: analyzers::print(&analysis.messages, analyzers::Format::Log { color: false }, clusters),
-            yaml: analyzers::print(&analysis.messages, analyzers::Format::Yaml, clusters),
+            printed: analyzers::print(&analysis.messages, format, clusters),
         }
     }
 }

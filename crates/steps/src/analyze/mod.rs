@@ -12,7 +12,7 @@ use super::{About, Cost, Invalid, Judgement, Permission, Step, counted, input::c
 use analyzers::{self, Analysis, Options, Outcome, Suppression, analyze};
 use cluster::{Cluster, Error};
 use mesh::{Kind, Mesh, MeshBuilder, Perspective, Settings};
-use report::{Finding, Format, Severity, Skipped};
+use report::{Finding, Severity, Skipped};
 
 /// All documents of one call together.
 pub const MAX_FILES_BYTES: usize = 10 * 1024 * 1024;
@@ -79,9 +79,22 @@ pub struct AnalyzeInput {
     pub alone: bool,
     /// Only what the files would add: findings that the cluster has without them are left out.
     pub only_new: bool,
+    /// What `format=raw` prints, as istioctl's `--output`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
+    pub output: Option<AnalyzeOutput>,
     /// Proposed objects, which win over those of the cluster.
     #[param(ignore)]
     pub files: Vec<AnalyzedFile>,
+}
+
+/// How istioctl writes its messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AnalyzeOutput {
+    Log,
+    Json,
+    Yaml,
 }
 
 /// A severity, in any case, as istioctl takes it.
@@ -225,6 +238,11 @@ impl Step for Analyze {
         invalid
     }
 
+    /// Files may bring a namespace or a revision with them.
+    fn names_what_exists(input: &AnalyzeInput) -> bool {
+        input.files.is_empty()
+    }
+
     async fn gather(cluster: &Cluster, input: &AnalyzeInput) -> Result<Evidence, Error> {
         if input.alone {
             let namespace = cluster.settings().istio_namespace.clone().unwrap_or_else(|| "istio-system".to_owned());
@@ -261,16 +279,12 @@ impl Step for Analyze {
         let (objects, rules) = (counted(mesh.len(), "object"), counted(analysis.executed.len(), "analyzer"));
         let summary = format!("{objects}, {rules}");
         let commands = vec![command(input, &mesh)];
-        let data = AnalyzeData::new(&analysis, &mesh, input.show_suppressed);
+        let data = AnalyzeData::new(&analysis, &mesh, input);
         Judgement { data, findings, skipped, commands, summary }
     }
 
-    fn print(_: &AnalyzeInput, data: &AnalyzeData, format: Format) -> Option<String> {
-        match format {
-            Format::Text => Some(data.text.clone()),
-            Format::Yaml => Some(data.yaml.clone()),
-            _ => None,
-        }
+    fn raw(_: &AnalyzeInput, data: &AnalyzeData) -> Option<String> {
+        Some(data.printed.clone())
     }
 }
 

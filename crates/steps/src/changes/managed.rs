@@ -73,7 +73,8 @@ fn fields(managed: &ManagedFields) -> Vec<String> {
             ("status", _) => {}
             (outer, []) => fields.push(outer.to_owned()),
             (outer, names) => {
-                let kept = names.iter().filter(|name| outer != "metadata" || matches!(**name, "labels" | "annotations"));
+                let kept =
+                    names.iter().filter(|name| outer != "metadata" || matches!(**name, "labels" | "annotations"));
                 fields.extend(kept.map(|name| format!("{outer}.{name}")));
             }
         }

@@ -52,7 +52,8 @@ fn differences(path: &str, before: &Value, after: &Value, found: &mut Vec<String
             }
         }
         (Value::Array(a), Value::Array(b)) if a.iter().chain(b).all(|item| item["name"].is_string()) => {
-            let names = a.iter().chain(b).filter_map(|item| item["name"].as_str()).collect::<std::collections::BTreeSet<_>>();
+            let names =
+                a.iter().chain(b).filter_map(|item| item["name"].as_str()).collect::<std::collections::BTreeSet<_>>();
             for name in names {
                 let part = |of: &[Value]| of.iter().find(|item| item["name"] == name).cloned().unwrap_or(Value::Null);
                 differences(&format!("{path}[{name}]"), &part(a), &part(b), found);
@@ -65,7 +66,10 @@ fn differences(path: &str, before: &Value, after: &Value, found: &mut Vec<String
 /// A value in short. Settings of applications may hold secrets, so only what decides over the pod itself is shown.
 fn shown(path: &str, value: &Value) -> String {
     let is_plain = value.is_number() || value.is_boolean() || value.is_null();
-    let is_shown = path.ends_with(".image") || path.contains(".resources") || path.contains(".labels") || path.contains("istio.io/");
+    let is_shown = path.ends_with(".image")
+        || path.contains(".resources")
+        || path.contains(".labels")
+        || path.contains("istio.io/");
     match value {
         Value::String(text) if is_shown => text.chars().take(LONGEST).collect(),
         _ if is_plain && !path.contains(".env") => value.to_string(),

@@ -8,15 +8,13 @@ fn object(value: Value) -> Changed {
 
 #[test]
 fn managers_and_their_fields_are_told_apart_from_controllers() {
-    let managed = |manager: &str, subresource: &str, time: &str, fields: Value| {
-        json!({"manager": manager, "subresource": subresource, "operation": "Update", "time": time, "fieldsV1": fields})
-    };
+    let managed = |manager: &str, subresource: &str, time: &str, fields: Value| json!({"manager": manager, "subresource": subresource, "operation": "Update", "time": time, "fieldsV1": fields});
     let service = object(json!({"metadata": {"name": "checkout", "namespace": "shop",
-        "creationTimestamp": "2026-11-25T10:00:00Z", "managedFields": [
-            managed("kubectl-client-side-apply", "", "2026-11-25T10:00:00Z", json!({"f:spec": {"f:hosts": {}}})),
-            managed("kubectl-edit", "", "2026-11-25T10:41:07Z", json!({"f:spec": {"f:http": {}}, "f:metadata": {"f:annotations": {}}})),
-            managed("pilot-discovery", "status", "2026-11-25T10:42:00Z", json!({"f:status": {}})),
-        ]}}));
+    "creationTimestamp": "2026-11-25T10:00:00Z", "managedFields": [
+        managed("kubectl-client-side-apply", "", "2026-11-25T10:00:00Z", json!({"f:spec": {"f:hosts": {}}})),
+        managed("kubectl-edit", "", "2026-11-25T10:41:07Z", json!({"f:spec": {"f:http": {}}, "f:metadata": {"f:annotations": {}}})),
+        managed("pilot-discovery", "status", "2026-11-25T10:42:00Z", json!({"f:status": {}})),
+    ]}}));
     let mut changes = Vec::new();
     managed::changes("VirtualService", &service, &mut changes);
     let told: Vec<_> = changes.iter().map(|it| (it.at.as_str(), it.what.as_str(), it.by.as_str())).collect();
@@ -54,7 +52,8 @@ fn rollout_says_what_differs_and_shows_no_settings() {
 
 #[test]
 fn restarts_of_owned_pods_count_and_their_creation_does_not() {
-    let pod = object(json!({"metadata": {"name": "cart-1", "namespace": "shop", "creationTimestamp": "2026-11-25T10:00:00Z",
+    let pod =
+        object(json!({"metadata": {"name": "cart-1", "namespace": "shop", "creationTimestamp": "2026-11-25T10:00:00Z",
         "ownerReferences": [{"kind": "ReplicaSet", "name": "cart"}]},
         "status": {"containerStatuses": [{"name": "cart",
             "lastState": {"terminated": {"reason": "OOMKilled", "finishedAt": "2026-11-25T10:30:00Z"}}}]}}));

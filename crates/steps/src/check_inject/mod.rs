@@ -26,7 +26,7 @@ use super::{
     resource_status::object::Object,
     target,
 };
-use ::report::{Format, Skipped};
+use ::report::Skipped;
 use cluster::{Cluster, Error, Resource, Scope};
 
 /// Whether pods are injected.
@@ -246,9 +246,9 @@ impl Step for CheckInject {
         judge::judge(input, evidence)
     }
 
-    fn print(input: &CheckInjectInput, data: &CheckInjectData, format: Format) -> Option<String> {
+    fn raw(input: &CheckInjectInput, data: &CheckInjectData) -> Option<String> {
         // istioctl would say that there is no webhook.
-        if format != Format::Text || data.unread {
+        if data.unread {
             return None;
         }
         match data.targets.as_slice() {

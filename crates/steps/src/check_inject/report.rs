@@ -227,6 +227,10 @@ impl<'a> Report<'a> {
             (None, Some(revision)) if !answered(REVISION, revision) => {
                 vec![unknown_revision(name, revision, self.injection)]
             }
+            // The ambient mesh has no sidecars.
+            (None, None) if self.space.get("istio.io/dataplane-mode").is_some_and(|mode| mode == "ambient") => {
+                Vec::new()
+            }
             (None, None) if none_selected && !self.is_of_the_platform() => {
                 let message = "neither it nor its pods have a label for injection".to_owned();
                 vec![Finding::new(&codes::NAMESPACE_OUTSIDE_THE_MESH, place(), message)]

@@ -19,8 +19,6 @@ pub struct CorednsData {
     pub load: Option<CorednsLoad>,
     pub configuration: CorednsConfiguration,
     pub mesh: MeshDns,
-    #[serde(skip)]
-    pub text: String,
 }
 
 /// One replica.

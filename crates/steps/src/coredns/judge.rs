@@ -4,7 +4,6 @@ use super::super::{
     Judgement, counted, mesh_pod,
     pod_usage::{ContainerUse, UseSource},
     proxy_sample::container_status,
-    told::{self, Told},
 };
 use super::{
     CorednsInput,
@@ -14,7 +13,6 @@ use super::{
     gather::{CONTAINER, Evidence, Replica},
     load,
     metrics::DnsMetrics,
-    tables,
 };
 use analyzers::Options;
 use detectors::{self, Area};
@@ -115,9 +113,7 @@ pub(super) fn judge(input: &CorednsInput, evidence: Evidence) -> Judgement<Cored
     );
     let commands = commands(&pods);
     let configuration = configuration::configuration(&mesh, &pods);
-    let mut data = CorednsData { thresholds, pods, load: total, configuration, mesh: dns, text: String::new() };
-    let more = tables::text(&data);
-    data.text = told::text(Told { summary: &summary, skipped: &skipped, commands: &commands }, &mut found, &more);
+    let data = CorednsData { thresholds, pods, load: total, configuration, mesh: dns };
     Judgement { data, findings: found, skipped, commands, summary }
 }
 

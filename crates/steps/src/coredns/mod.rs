@@ -22,7 +22,6 @@ pub use input::CorednsInput;
 
 use super::{About, Cost, Invalid, Judgement, Permission, Step};
 use cluster::{Cluster, Error};
-use report::Format;
 
 /// The cluster's DNS.
 pub struct Coredns;
@@ -67,7 +66,7 @@ impl Step for Coredns {
         judge::judge(input, evidence)
     }
 
-    fn print(_: &CorednsInput, data: &CorednsData, format: Format) -> Option<String> {
-        (format == Format::Text).then(|| data.text.clone())
+    fn raw(_: &CorednsInput, data: &CorednsData) -> Option<String> {
+        Some(tables::text(data))
     }
 }

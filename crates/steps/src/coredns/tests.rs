@@ -7,6 +7,7 @@ use super::{
     gather::{Evidence, Replica},
     judge::judge,
     metrics::DnsMetrics,
+    tables,
 };
 use envoy::footprint::DnsCluster;
 use mesh::{Extent, MeshBuilder, Settings};
@@ -135,7 +136,7 @@ fn two_readings_tell_the_load_of_now() {
     assert_eq!(codes["DNS0102"], Severity::Warning);
     assert!(judged.findings.iter().any(|one| one.code == "DNS0104" && one.message.contains("100 queries a second")));
     assert!(judged.findings.iter().any(|one| one.code == "DNS0105" && one.message.contains("86 %")), "{codes:?}");
-    assert!(judged.data.text.contains("measured over 10 s"), "{}", judged.data.text);
+    assert!(tables::text(&judged.data).contains("measured over 10 s"), "{}", tables::text(&judged.data));
 }
 
 #[test]
@@ -144,7 +145,7 @@ fn one_reading_tells_averages_since_the_start() {
     let load = judged.data.load.as_ref().unwrap();
     assert_eq!((load.seconds, load.requests_per_s), (1000.0, 2.0));
     assert_eq!(codes(&judged.findings)["DNS0101"], Severity::Warning);
-    assert!(judged.data.text.contains("averages since the start"), "{}", judged.data.text);
+    assert!(tables::text(&judged.data).contains("averages since the start"), "{}", tables::text(&judged.data));
 }
 
 #[test]

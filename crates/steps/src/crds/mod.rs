@@ -17,14 +17,15 @@ use super::{
     About, Cost, Invalid, Judgement, Permission, Step,
     input::check,
     resource_status::{
+        Found, KubectlOutput,
         gather::list,
-        manifests_yaml,
+        kubectl_get,
         object::{Object, ObjectCondition, ago, list as items, text},
-        table::{PrintedRow, PrintedTable, nothing_found},
+        table::{PrintedRow, PrintedTable},
     },
 };
 use cluster::{self, Cluster, Resource, Scope, read};
-use report::{Format, Read};
+use report::Read;
 
 const GATEWAY_API: &str = "gateway.networking.k8s.io";
 /// What istiod watches (<https://istio.io/latest/docs/reference/config/>).
@@ -63,6 +64,10 @@ pub struct CrdsInput {
     pub filter: Option<String>,
     /// Count the objects of each type: one request per type.
     pub counts: bool,
+    /// What `format=raw` prints, as kubectl's `--output`; its table without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
+    pub output: Option<KubectlOutput>,
 }
 
 /// The resource types that are defined.
@@ -239,13 +244,8 @@ impl Step for Crds {
         Judgement { data, findings, skipped, commands, summary }
     }
 
-    fn print(_input: &CrdsInput, data: &CrdsData, format: Format) -> Option<String> {
-        match format {
-            Format::Text if data.table.rows.is_empty() => Some(nothing_found(None)),
-            Format::Text => Some(data.table.text(false, false)),
-            Format::Yaml => Some(manifests_yaml(&data.manifests, false)),
-            Format::Json | Format::Markdown | Format::Sarif | Format::Junit => None,
-        }
+    fn raw(input: &CrdsInput, data: &CrdsData) -> Option<String> {
+        Some(kubectl_get(input.output, &data.table, &data.manifests, Found::of(false, &[], false)))
     }
 }
 

@@ -169,8 +169,8 @@ impl Step for Diagnose {
         Judgement { data, findings, skipped, commands: vec!["meshtriage diagnose".to_owned()], summary }
     }
 
-    fn print(_: &DiagnoseInput, data: &DiagnoseData, format: Format) -> Option<String> {
-        (format == Format::Text).then(|| diagnosis::text(&data.diagnosis))
+    fn raw(_: &DiagnoseInput, data: &DiagnoseData) -> Option<String> {
+        Some(diagnosis::text(&data.diagnosis))
     }
 }
 

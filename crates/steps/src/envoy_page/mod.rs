@@ -23,7 +23,7 @@ use cluster::{
     pod_http::{ENVOY_ADMIN, PodHttpLimits},
 };
 use envoy::clusters_page::Clusters;
-use report::{Code, Evidence as Quote, Finding, Format, Severity};
+use report::{Code, Evidence as Quote, Finding, Severity};
 
 static ENV0007: Code = Code {
     id: "ENV0007",
@@ -122,6 +122,14 @@ pub struct EnvoyPageInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(max_length = 200)]
     pub resource: Option<String>,
+    /// For `clusters`: only those whose host contains this, as istioctl's `--fqdn`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(max_length = 300)]
+    pub fqdn: Option<String>,
+    /// For `clusters`: only those of this port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 65535)]
+    pub port: Option<u16>,
     /// For `stats`: only names that match this regular expression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(max_length = 500)]
@@ -163,6 +171,15 @@ pub struct EnvoyPageData {
 }
 
 impl EnvoyPageInput {
+    /// Whether a cluster is asked for; its name is `direction|port|subset|host`, or plain.
+    fn wants(&self, cluster: &str) -> bool {
+        let mut parts = cluster.split('|');
+        let port = parts.nth(1);
+        let host = parts.nth(1).unwrap_or(cluster);
+        self.fqdn.as_deref().is_none_or(|fqdn| host.contains(fqdn))
+            && self.port.is_none_or(|wanted| port.and_then(|port| port.parse().ok()) == Some(wanted))
+    }
+
     fn url(&self) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         match self.page {
@@ -232,6 +249,8 @@ impl Step for EnvoyPage {
             ("include_eds", input.include_eds, dump),
             ("mask", input.mask.is_some(), dump),
             ("resource", input.resource.is_some(), dump),
+            ("fqdn", input.fqdn.is_some(), input.page == AdminPage::Clusters),
+            ("port", input.port.is_some(), input.page == AdminPage::Clusters),
             ("filter", input.filter.is_some(), stats),
             ("used_only", input.used_only, stats),
         ] {
@@ -270,7 +289,9 @@ impl Step for EnvoyPage {
         let mut clusters = None;
         match input.page {
             AdminPage::Clusters => match Clusters::parse(&body) {
-                Ok(page) => {
+                Ok(mut page) => {
+                    // Findings are of what was asked for.
+                    page.clusters.retain(|cluster| input.wants(&cluster.name));
                     findings = clusters::findings(&page, &pod);
                     clusters = Some(page);
                 }
@@ -302,7 +323,9 @@ impl Step for EnvoyPage {
             "kubectl exec --namespace {namespace} {name} --container istio-proxy -- pilot-agent request {method} '{}'",
             path.trim_start_matches('/')
         )];
-        let text = json.is_none().then_some(text);
+        let filtered = input.fqdn.is_some() || input.port.is_some();
+        let text = (json.is_none() && !filtered).then_some(text);
+        let json = json.filter(|_| !filtered);
         let data = EnvoyPageData {
             namespace,
             pod: name,
@@ -317,12 +340,12 @@ impl Step for EnvoyPage {
         Judgement { data, findings, skipped, commands, summary }
     }
 
-    fn print(_: &EnvoyPageInput, data: &EnvoyPageData, format: Format) -> Option<String> {
-        match (format, &data.text, &data.json) {
-            (Format::Text, Some(text), _) => Some(text.text().into_owned()),
+    fn raw(_: &EnvoyPageInput, data: &EnvoyPageData) -> Option<String> {
+        match (&data.text, &data.json) {
+            (Some(text), _) => Some(text.text().into_owned()),
             // As Envoy has written it.
-            (Format::Text, None, Some(json)) => Some(json.text().to_owned() + "\n"),
-            _ => None,
+            (None, Some(json)) => Some(json.text().to_owned() + "\n"),
+            (None, None) => None,
         }
     }
 }

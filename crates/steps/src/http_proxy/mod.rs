@@ -20,15 +20,16 @@ use detectors::{
     },
 };
 use mesh::{Kind, Mesh, Workload, own_containers};
+use problems::{Problem, all_named};
 
 /// Problems of the catalogue that this step names.
-const PROBLEMS: &[&str] = &[
+const PROBLEMS: &[&Problem] = &all_named([
     "egress/proxy-no-serviceentry",
     "egress/proxy-serviceentry-wrong",
     "egress/no-proxy-incomplete",
     "egress/registry-only",
     "net/se-tcp-no-address",
-];
+]);
 /// A pod with this annotation gets no variables from AKS
 /// (<https://learn.microsoft.com/azure/aks/http-proxy>).
 const NO_VARIABLES: &str = "kubernetes.azure.com/no-http-proxy-vars";
@@ -141,13 +142,13 @@ impl Step for HttpProxies {
     }
 
     async fn gather(cluster: &Cluster, _: &HttpProxiesInput) -> Result<Mesh, Error> {
-        let kinds = detectors::kinds(&detectors::of_ids(PROBLEMS)).with(Kind::Pod).with(Kind::ServiceEntry);
+        let kinds = detectors::kinds(&detectors::that_detect(PROBLEMS)).with(Kind::Pod).with(Kind::ServiceEntry);
         Ok(cluster.whole_mesh(kinds).await?.build())
     }
 
     fn judge(input: &HttpProxiesInput, mesh: Mesh) -> Judgement<HttpProxiesData> {
         let options = Options { namespaces: input.namespace.iter().cloned().collect(), ..Options::default() };
-        let analysis = detect(&mesh, &detectors::of_ids(PROBLEMS), &options);
+        let analysis = detect(&mesh, &detectors::that_detect(PROBLEMS), &options);
         let (findings, mut skipped) = (analysis.findings(), analysis.skipped);
         for kind in [Kind::Pod, Kind::ServiceEntry] {
             if let Some(why) = mesh.why_unreadable(kind)

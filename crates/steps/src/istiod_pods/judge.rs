@@ -64,17 +64,29 @@ fn few_replicas(revision: &IstiodRevision) -> Option<Finding> {
         _ if meant => Severity::Info,
         _ => Severity::Warning,
     };
+    let is_single = revision.ready == 1 && wanted <= 1;
     let ready = if revision.ready == 1 { "is" } else { "are" };
-    let message = format!("{} of {wanted} replicas of istiod {} {ready} ready", revision.ready, revision.revision);
+    let message = if is_single {
+        format!("istiod {} has a single replica, so nobody takes over when it goes", revision.revision)
+    } else {
+        format!("{} of {wanted} replicas of istiod {} {ready} ready", revision.ready, revision.revision)
+    };
+    let (namespace, name) = (&revision.namespace, subject(revision).name);
+    let remedy = if is_single {
+        format!(
+            "Let two run: kubectl patch hpa {name} -n {namespace} --type merge --patch '{{\"spec\":{{\"minReplicas\":2}}}}'"
+        )
+    } else {
+        format!(
+            "See why the others are not ready: kubectl describe pods -n {namespace} -l app=istiod,istio.io/rev={}",
+            revision.revision
+        )
+    };
     Some(
         Finding::new(&codes::ISTIOD_HAS_FEW_REPLICAS, subject(revision), message)
             .severity(severity)
             .evidence(Evidence::new("pods", format!("{} pods, {} ready", revision.pods, revision.ready)))
-            .remedy(if meant {
-                "Run two: `minReplicas: 2` in the HPA of istiod."
-            } else {
-                "Find out why the others are not ready (the other findings, and `kubectl describe pod`)."
-            }),
+            .remedy(remedy),
     )
 }
 

@@ -29,7 +29,7 @@ use super::{
     },
 };
 use cluster::{Cluster, Error, Resource, Scope};
-use report::{Format, Skipped};
+use report::Skipped;
 
 /// The label that each istiod carries.
 const ISTIOD: &str = "app=istiod";
@@ -42,10 +42,10 @@ pub struct IstiodPods;
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct IstiodPodsInput {
-    /// Namespaces to look in; repeatable. Wherever istiod runs by default.
+    /// Namespaces of the control plane; repeatable. Default: wherever istiod runs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[param(max_items = 100)]
-    pub namespace: Vec<String>,
+    pub istio_namespace: Vec<String>,
     /// Look for istiod in all namespaces (`app=istiod`, unless another selector is given).
     pub all_namespaces: bool,
     /// Only istiod of this revision, or of the revision that this tag points to.
@@ -106,14 +106,14 @@ impl Step for IstiodPods {
     type Data = IstiodPodsData;
 
     fn check(input: &IstiodPodsInput) -> Vec<Invalid> {
-        let mut invalid = check::place(&input.namespace, input.all_namespaces);
+        let mut invalid = check::place_of_istio(&input.istio_namespace, input.all_namespaces);
         invalid.extend(check::name("revision", input.revision.as_deref()));
         invalid.extend(check::selector("selector", input.selector.as_deref()));
         invalid
     }
 
     async fn gather(cluster: &Cluster, input: &IstiodPodsInput) -> Result<IstiodPodsEvidence, Error> {
-        let scope = scope(cluster, &input.namespace, input.all_namespaces).await?;
+        let scope = scope(cluster, &input.istio_namespace, input.all_namespaces).await?;
         let selector = input.selector.as_deref().or_else(|| input.all_namespaces.then_some(ISTIOD));
         let listed = list_whole(cluster, &Resource::pods(), &scope, selector).await?;
         let (mut pods, mut skipped) = (listed.items, listed.skipped);
@@ -166,16 +166,13 @@ impl Step for IstiodPods {
         Judgement { commands: commands(input, &data), findings, skipped, summary, data }
     }
 
-    fn print(_input: &IstiodPodsInput, data: &IstiodPodsData, format: Format) -> Option<String> {
-        match format {
-            Format::Text if data.manifests.is_empty() => Some(nothing_found(match data.namespaces.as_slice() {
-                [one] => Some(one),
-                _ => None,
-            })),
-            // The guide's command prints YAML.
-            Format::Text | Format::Yaml => Some(manifests_yaml(&data.manifests, false)),
-            Format::Json | Format::Markdown | Format::Sarif | Format::Junit => None,
+    fn raw(_: &IstiodPodsInput, data: &IstiodPodsData) -> Option<String> {
+        if data.manifests.is_empty() {
+            let only = if let [one] = data.namespaces.as_slice() { Some(one.as_str()) } else { None };
+            return Some(nothing_found(only));
         }
+        // The guide's command prints YAML.
+        Some(manifests_yaml(&data.manifests))
     }
 }
 

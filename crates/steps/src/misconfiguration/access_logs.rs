@@ -82,7 +82,8 @@ impl ProxyLogs {
         let query = &query;
         let read_logs: Vec<_> = stream::iter(pods)
             .map(|subject| async move {
-                let log = cluster.log(subject.namespace.as_deref().unwrap_or_default(), &subject.name, PROXY, query).await;
+                let log =
+                    cluster.log(subject.namespace.as_deref().unwrap_or_default(), &subject.name, PROXY, query).await;
                 (subject, log)
             })
             .buffered(AT_ONCE)

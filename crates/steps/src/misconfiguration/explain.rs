@@ -13,7 +13,7 @@ use detectors::Certainty;
 use diagnosis::{hosts, problems::Problems};
 use logs::{FailureGroup, Side};
 use mesh::{Kind, Mesh, Object, host};
-use report::{Evidence, Finding, Severity, words};
+use report::{Evidence, Finding, Severity, formats};
 
 /// Requests shown as the evidence of one finding.
 const SAMPLES: usize = 3;
@@ -151,7 +151,7 @@ impl Item {
         ExplainedFinding {
             code: self.finding.code.to_string(),
             severity: self.finding.severity,
-            subject: words::place(&self.finding.subject),
+            subject: formats::place(&self.finding.subject),
             message: self.finding.message.clone(),
             problems: self.problems.iter().map(|(id, _)| *id).collect(),
             certainty: self.problems.first().map(|(_, certainty)| *certainty),

@@ -8,7 +8,6 @@ use super::super::{
     target::{self, PROXY},
 };
 use super::{ProxyConfigKind, gather::Evidence};
-use cluster;
 use envoy::{
     certificates::{self, Certificate},
     cluster_name::ClusterName,

@@ -18,7 +18,7 @@ use envoy::{
     proto_json::Format as DumpFormat,
     proxy_config::{Filter, Kind, Layout, ProxyConfigRows},
 };
-use report::{Format, Skipped};
+use report::Skipped;
 
 pub(super) use findings::CODES;
 
@@ -52,7 +52,7 @@ pub enum ProxyConfigKind {
     Secret,
 }
 
-/// What `format=text` prints.
+/// What `format=raw` prints.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProxyOutput {
@@ -121,7 +121,7 @@ pub struct ProxyConfigInput {
     /// A headline before each part of the table: of `all`.
     #[serde(default)]
     pub with_headers: bool,
-    /// What `format=text` prints: the table, or istioctl's own JSON or YAML.
+    /// What `format=raw` prints: the table, or istioctl's own JSON or YAML.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(inline)]
     pub output: Option<ProxyOutput>,
@@ -292,10 +292,10 @@ impl Step for ProxyConfig {
         Judgement { data, findings, skipped, commands, summary }
     }
 
-    fn print(input: &ProxyConfigInput, data: &ProxyConfigData, format: Format) -> Option<String> {
+    fn raw(input: &ProxyConfigInput, data: &ProxyConfigData) -> Option<String> {
         let dump = |format| envoy::proxy_config::dump(input.kind.kind(), &data.page, &input.filter(), format).ok();
-        match (format, input.output.unwrap_or_default()) {
-            (Format::Text, ProxyOutput::Table) => {
+        match input.output.unwrap_or_default() {
+            ProxyOutput::Table => {
                 let layout = Layout {
                     verbose: input.verbose.unwrap_or(true),
                     with_headers: input.with_headers,
@@ -306,9 +306,8 @@ impl Step for ProxyConfig {
                 let is_log = input.kind == ProxyConfigKind::Log;
                 Some(if is_log { format!("{}.{}:\n{text}\n", data.pod, data.namespace) } else { text })
             }
-            (Format::Text, ProxyOutput::Json) => dump(DumpFormat::Json),
-            (Format::Text, ProxyOutput::Yaml) | (Format::Yaml, _) => dump(DumpFormat::Yaml),
-            (Format::Json | Format::Markdown | Format::Sarif | Format::Junit, _) => None,
+            ProxyOutput::Json => dump(DumpFormat::Json),
+            ProxyOutput::Yaml => dump(DumpFormat::Yaml),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What is wrong with the proxies of a mesh, as seen from istiod.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
@@ -117,6 +117,28 @@ pub(super) fn unconnected(proxy: &UnconnectedProxy, pod: &Pod, doubtful: bool, n
         "" => finding,
         revision => finding.evidence(Evidence::new("annotation istio.io/rev", revision)),
     }
+}
+
+/// No istiod of its revision lives, which is reason enough.
+pub(super) fn orphaned(proxy: &UnconnectedProxy, pod: &Pod, others: &BTreeSet<&str>) -> Finding {
+    let (namespace, revision) = (&proxy.namespace, &proxy.revision);
+    let message = format!(
+        "proxy {}.{namespace} is connected to no istiod: no istiod of its revision {revision:?} runs",
+        proxy.pod
+    );
+    let remedy = match others.iter().next_back() {
+        Some(other) => format!(
+            "Get istiod of revision {revision} running (kubectl get pods -A -l app=istiod,istio.io/rev={revision}), or move the \
+             namespace to revision {other}: kubectl label namespace {namespace} istio.io/rev={other} istio-injection- \
+             --overwrite; then kubectl rollout restart deployment -n {namespace}"
+        ),
+        None => format!(
+            "Get istiod running: kubectl get pods -A -l app=istiod; kubectl get deployments -A -l app=istiod,istio.io/rev={revision}"
+        ),
+    };
+    Finding::new(&ENV0013, target::subject(pod).container(PROXY), message)
+        .evidence(Evidence::new("annotation istio.io/rev", revision.as_str()))
+        .remedy(remedy)
 }
 
 /// Proxies of another version than their istiod: istiod may be one minor version ahead, and never behind.

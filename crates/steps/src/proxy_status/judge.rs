@@ -41,13 +41,35 @@ pub(super) fn judge(input: &ProxyStatusInput, evidence: Evidence) -> Judgement<P
         .map(|(_, pod)| unconnected(pod))
         .collect();
     let mut found = Vec::new();
+    let mut unknown: BTreeMap<&str, usize> = BTreeMap::new();
     for proxy in &unconnected {
         // A replica that could not be read may be the one that it is connected to.
         let doubtful = unread
             .iter()
             .any(|replica| !replica.down && (proxy.revision.is_empty() || replica.istiod.revision == proxy.revision));
+        let of_revision = |replica: &&Replica| proxy.revision.is_empty() || replica.istiod.revision == proxy.revision;
+        if doubtful && !replicas.iter().filter(of_revision).any(|replica| replica.clients.is_ok()) {
+            *unknown.entry(&proxy.revision).or_default() += 1;
+            continue;
+        }
+        let is_alive = replicas.iter().filter(of_revision).any(|replica| !replica.down);
+        let others: BTreeSet<&str> = replicas
+            .iter()
+            .filter(|replica| !replica.down && replica.istiod.revision != proxy.revision)
+            .map(|replica| replica.istiod.revision.as_str())
+            .collect();
         let pod = pod_of.get(&format!("{}.{}", proxy.pod, proxy.namespace));
-        found.extend(pod.map(|pod| findings::unconnected(proxy, pod, doubtful, now)));
+        found.extend(pod.map(|pod| {
+            if is_alive {
+                findings::unconnected(proxy, pod, doubtful, now)
+            } else {
+                findings::orphaned(proxy, pod, &others)
+            }
+        }));
+    }
+    for (revision, count) in unknown {
+        let what = format!("whether {} of revision {revision:?} are connected (ENV0013)", counted(count, "proxy"));
+        skipped.push(Skipped::new(what, "no istiod of that revision answered with its list of proxies"));
     }
 
     let mut shown: Vec<ProxyStatus> = proxies.into_values().filter(|proxy| in_place(proxy, input, &pod_of)).collect();

@@ -22,7 +22,6 @@ pub use view::{IstiodReplica, ProxyStatus, ProxyStatusData, UnconnectedProxy};
 
 use super::{About, Cost, Invalid, Judgement, Permission, Step, input::check, proxy_config::ProxyOutput, target};
 use cluster::{Cluster, Error};
-use report::Format;
 
 pub(super) use findings::CODES;
 pub(super) use findings::ENV0010;
@@ -59,7 +58,7 @@ pub struct ProxyStatusInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(inline)]
     pub columns: Option<ProxyStatusColumns>,
-    /// What `format=text` prints: the table, or istioctl's own JSON or YAML.
+    /// What `format=raw` prints: the table, or istioctl's own JSON or YAML.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(inline)]
     pub output: Option<ProxyOutput>,
@@ -121,20 +120,15 @@ impl Step for ProxyStatusStep {
         judge::judge(input, evidence)
     }
 
-    fn print(input: &ProxyStatusInput, data: &ProxyStatusData, format: Format) -> Option<String> {
-        match (format, input.output.unwrap_or_default(), &input.pod) {
+    fn raw(input: &ProxyStatusInput, data: &ProxyStatusData) -> Option<String> {
+        if input.pod.is_some() {
             // Without a diff there is nothing that istioctl would print; the reason stands among what was skipped.
-            (Format::Text | Format::Yaml, _, Some(_)) => {
-                data.diff.as_ref().filter(|_| format == Format::Text).map(envoy::comparison::ProxyDiff::text)
-            }
-            (Format::Text, ProxyOutput::Table, None) => {
-                Some(table::text(&data.proxies, input.columns.unwrap_or_default()))
-            }
-            (Format::Text, ProxyOutput::Json, None) => Some(documents::text(data, DocumentFormat::Json)),
-            (Format::Text, ProxyOutput::Yaml, None) | (Format::Yaml, _, None) => {
-                Some(documents::text(data, DocumentFormat::Yaml))
-            }
-            (Format::Json | Format::Markdown | Format::Sarif | Format::Junit, ..) => None,
+            return data.diff.as_ref().map(envoy::comparison::ProxyDiff::text);
         }
+        Some(match input.output.unwrap_or_default() {
+            ProxyOutput::Table => table::text(&data.proxies, input.columns.unwrap_or_default()),
+            ProxyOutput::Json => documents::text(data, DocumentFormat::Json),
+            ProxyOutput::Yaml => documents::text(data, DocumentFormat::Yaml),
+        })
     }
 }

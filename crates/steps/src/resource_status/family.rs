@@ -130,6 +130,17 @@ impl Family {
         Some(pods.filter(|pod| labels::map_selects(labels, pod)).collect())
     }
 
+    /// The workload whose pods, when it has any, a label map selects.
+    pub(crate) fn workload_making(&self, namespace: Option<&str>, labels: &serde_json::Value) -> Option<&Object> {
+        let kinds = ["Deployment", "StatefulSet", "DaemonSet"];
+        let mut workloads = kinds.into_iter().flat_map(|kind| self.all(kind).unwrap_or_default());
+        workloads.find(|workload| {
+            let template =
+                serde_json::json!({"metadata": {"labels": workload.value.pointer("/spec/template/metadata/labels")}});
+            workload.namespace() == namespace && labels::map_selects(labels, &Object::new("Pod", template))
+        })
+    }
+
     /// The autoscalers that scale this workload.
     pub(crate) fn autoscalers(&self, workload: &Object) -> Vec<&Object> {
         let scales = |autoscaler: &&Object| {

@@ -95,19 +95,28 @@ async fn find(
         Scope::Namespaces(namespaces) if resource.namespaced => namespaces.clone(),
         _ => Vec::new(),
     };
-    let mut missing = cluster::Error::NotFound { what: format!("{} {name}", resource.kind) };
     if namespaces.is_empty() {
-        let value: Value = cluster.get(resource, None, name).await?;
-        return Ok((scope, object(resource, value)));
+        return match cluster.get(resource, None, name).await {
+            Ok(value) => Ok((scope, object(resource, value))),
+            Err(cluster::Error::NotFound { .. }) => Err(no_such(cluster, resource, &scope, name).await),
+            Err(error) => Err(error),
+        };
     }
     for namespace in namespaces {
         match cluster.get(resource, Some(&namespace), name).await {
             Ok(value) => return Ok((Scope::Namespaces(vec![namespace]), object(resource, value))),
-            Err(error @ cluster::Error::NotFound { .. }) => missing = error,
+            Err(cluster::Error::NotFound { .. }) => {}
             Err(error) => return Err(error),
         }
     }
-    Err(missing)
+    Err(no_such(cluster, resource, &scope, name).await)
+}
+
+/// That there is no object of that name, with those that may have been meant, as far as they may be listed.
+async fn no_such(cluster: &Cluster, resource: &Resource, scope: &Scope, name: &str) -> cluster::Error {
+    let listed = list(cluster, resource, scope, None).await.map(|listed| listed.items).unwrap_or_default();
+    let what = format!("{} {name:?}{}", resource.kind, super::place(scope, resource.namespaced));
+    cluster::Error::no_such("name", what, name, listed.iter().map(Object::name))
 }
 
 /// The objects of a type, with the kind that their list does not repeat; of pods, what is judged of many. Boxed, since the

@@ -5,6 +5,7 @@ pub(crate) mod codes;
 pub(crate) mod events;
 pub(crate) mod family;
 pub(crate) mod gather;
+pub(crate) mod get;
 pub(crate) mod judge;
 mod labels;
 pub(crate) mod object;
@@ -19,6 +20,8 @@ use utoipa::{IntoParams, ToSchema};
 
 pub(crate) use events::ObjectEvent;
 pub(crate) use gather::Evidence;
+pub(crate) use get::{Found, kubectl_get, manifests_yaml};
+pub use get::{Include, KubectlOutput};
 pub(crate) use object::{ObjectCondition, OwnerReference};
 pub(crate) use table::PrintedTable;
 pub(crate) use view::ObjectStatus;
@@ -27,7 +30,7 @@ use super::{About, Cost, Invalid, Judgement, Permission, Step, input::check};
 use cluster::{self, Cluster, Resource, Scope};
 use judge::Judge;
 use object::Object;
-use report::{Finding, Format, Skipped, Subject, yaml};
+use report::{Finding, Skipped, Subject};
 
 /// Status of any resource, as `kubectl get` and `kubectl describe` show it.
 pub struct ResourceStatus;
@@ -55,9 +58,14 @@ pub struct ResourceStatusInput {
     /// Look in all namespaces.
     #[serde(default)]
     pub all_namespaces: bool,
-    /// Print the columns of `--output wide` too.
-    #[serde(default)]
-    pub wide: bool,
+    /// Show each object itself too, in `data.objects`; with `name` it is there anyway.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[param(max_items = 1, inline)]
+    pub include: Vec<Include>,
+    /// What `format=raw` prints, as kubectl's `--output`; its table without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
+    pub output: Option<KubectlOutput>,
 }
 
 /// What `kubectl get` and `kubectl describe` would show.
@@ -143,7 +151,9 @@ impl Step for ResourceStatus {
             skipped.push(part);
             PrintedTable::of_objects(&objects, family.now)
         });
-        let shown = objects.iter().take(gather::MAX_OBJECTS).map(|object| ObjectStatus::of(object, &family)).collect();
+        let whole = input.name.is_some() || !input.include.is_empty();
+        let shown = objects.iter().take(gather::MAX_OBJECTS).map(|object| ObjectStatus::of(object, &family, whole));
+        let shown = shown.collect();
         let data = ResourceStatusData {
             resource: resource.qualified(),
             kind: resource.kind.clone(),
@@ -160,26 +170,9 @@ impl Step for ResourceStatus {
         Judgement { findings, skipped, commands: commands(input, &data), summary, data }
     }
 
-    fn print(input: &ResourceStatusInput, data: &ResourceStatusData, format: Format) -> Option<String> {
-        match format {
-            Format::Text => Some(data.text(input.wide)),
-            Format::Yaml => Some(manifests_yaml(&data.manifests, input.name.is_some())),
-            Format::Json | Format::Markdown | Format::Sarif | Format::Junit => None,
-        }
-    }
-}
-
-impl ResourceStatusData {
-    /// What `kubectl get` prints.
-    fn text(&self, wide: bool) -> String {
-        let one = match self.namespaces.as_slice() {
-            [namespace] if self.namespaced => Some(namespace.as_str()),
-            _ => None,
-        };
-        if self.table.rows.is_empty() {
-            return table::nothing_found(one);
-        }
-        self.table.text(wide, self.namespaced && one.is_none())
+    fn raw(input: &ResourceStatusInput, data: &ResourceStatusData) -> Option<String> {
+        let found = Found::of(data.namespaced, &data.namespaces, input.name.is_some());
+        Some(kubectl_get(input.output, &data.table, &data.manifests, found))
     }
 }
 
@@ -244,19 +237,6 @@ pub(super) fn place(scope: &Scope, namespaced: bool) -> String {
     }
 }
 
-/// Objects as `kubectl get --output yaml` writes them: one alone, or a list.
-pub(super) fn manifests_yaml(objects: &[Object], one: bool) -> String {
-    match objects {
-        [only] if one => yaml::to_string(&only.manifest()),
-        several => yaml::to_string(&serde_json::json!({
-            "apiVersion": "v1",
-            "kind": "List",
-            "metadata": {"resourceVersion": ""},
-            "items": several.iter().map(Object::manifest).collect::<Vec<_>>(),
-        })),
-    }
-}
-
 fn commands(input: &ResourceStatusInput, data: &ResourceStatusData) -> Vec<String> {
     let places = if !data.namespaced {
         vec![String::new()]
@@ -270,7 +250,7 @@ fn commands(input: &ResourceStatusInput, data: &ResourceStatusData) -> Vec<Strin
         (None, Some(selector)) => format!(" --selector {}", quoted(selector)),
         (None, None) => String::new(),
     };
-    let wide = if input.wide { " --output wide" } else { "" };
+    let wide = if input.output == Some(KubectlOutput::Wide) { " --output wide" } else { "" };
     let mut commands = Vec::new();
     for place in places.iter().take(20) {
         commands.push(format!("kubectl get {}{which}{place}{wide}", input.resource));

@@ -18,7 +18,7 @@ pub struct PrintedTable {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PrintedColumn {
     pub name: String,
-    /// Shown with `wide=true` only.
+    /// Shown with `output=wide` only.
     pub wide: bool,
 }
 

@@ -35,6 +35,10 @@ pub struct ObjectStatus {
     /// Of the object and of what it owns, newest first. Events are kept for about an hour only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<ObjectEvent>,
+    /// The object itself, where it was named or asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub object: Option<serde_json::Value>,
 }
 
 /// An object that belongs to another.
@@ -49,7 +53,7 @@ pub struct RelatedObject {
 }
 
 impl ObjectStatus {
-    pub(super) fn of(object: &Object, family: &Family) -> Self {
+    pub(super) fn of(object: &Object, family: &Family, whole: bool) -> Self {
         let related = related(object, family);
         let owned = related.iter().filter(|(relation, _)| *relation != "selected").map(|(_, other)| *other);
         let mut events: Vec<ObjectEvent> =
@@ -71,6 +75,7 @@ impl ObjectStatus {
             owners: family.owners(object),
             related: shown.collect(),
             events,
+            object: whole.then(|| object.manifest()),
         }
     }
 }

@@ -26,8 +26,6 @@ pub struct ResourceUsageData {
     pub mesh_wide: Option<MeshWideScope>,
     /// What `discoverySelectors` would leave out.
     pub discovery_selectors: DiscoveryScope,
-    #[serde(skip)]
-    pub text: String,
 }
 
 /// A replica of istiod.

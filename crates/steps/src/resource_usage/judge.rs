@@ -9,7 +9,6 @@ use super::super::{
     pod_usage::{ContainerUse, UseSource},
     proxy_sample::ProxyPod,
     target,
-    told::{self, Told},
 };
 use super::{
     ResourceUsageInput, concurrency,
@@ -18,7 +17,7 @@ use super::{
     facts::ProxyFacts,
     findings,
     gather::Evidence,
-    scope, statistics, tables,
+    scope, statistics,
 };
 use crate::prometheus;
 use analyzers::Options;
@@ -105,7 +104,7 @@ pub(super) fn judge(input: &ResourceUsageInput, evidence: Evidence) -> Judgement
         counted(istiod_rows.len(), "istiod pod")
     );
     let commands = commands(input, &rows, &istiod_rows);
-    let mut data = ResourceUsageData {
+    let data = ResourceUsageData {
         metrics_api,
         thresholds,
         istiods: istiod_rows,
@@ -113,10 +112,7 @@ pub(super) fn judge(input: &ResourceUsageInput, evidence: Evidence) -> Judgement
         namespaces,
         mesh_wide,
         discovery_selectors,
-        text: String::new(),
     };
-    let more = tables::text(&data);
-    data.text = told::text(Told { summary: &summary, skipped: &skipped, commands: &commands }, &mut found, &more);
     Judgement { data, findings: found, skipped, commands, summary }
 }
 

@@ -26,7 +26,6 @@ pub use input::ResourceUsageInput;
 
 use super::{About, Cost, Invalid, Judgement, Permission, Step};
 use cluster::{Cluster, Error};
-use report::Format;
 
 /// Resource usage of the mesh.
 pub struct ResourceUsage;
@@ -72,7 +71,7 @@ impl Step for ResourceUsage {
         judge::judge(input, evidence)
     }
 
-    fn print(_: &ResourceUsageInput, data: &ResourceUsageData, format: Format) -> Option<String> {
-        (format == Format::Text).then(|| data.text.clone())
+    fn raw(_: &ResourceUsageInput, data: &ResourceUsageData) -> Option<String> {
+        Some(tables::text(data))
     }
 }

@@ -1,5 +1,7 @@
 use super::super::proxy_sample::{self, Answer};
-use super::{ResourceUsageInput, facts::LogFacts, facts::ProxyFacts, gather::Evidence, judge::judge, statistics};
+use super::{
+    ResourceUsageInput, facts::LogFacts, facts::ProxyFacts, gather::Evidence, judge::judge, statistics, tables,
+};
 use crate::Judgement;
 use envoy::{
     footprint::Footprint,
@@ -169,7 +171,7 @@ fn sidecar_lists_what_is_called_and_what_its_routes_need() {
     let cut: Vec<_> =
         wide.namespaces[0].cuts_off.iter().map(|called| (called.host.as_str(), called.requests)).collect();
     assert_eq!(cut, [(PAY, 58)]);
-    assert!(judged.data.text.contains("would cut off:\n  shop: pay.bank"), "{}", judged.data.text);
+    assert!(tables::text(&judged.data).contains("would cut off:\n  shop: pay.bank"), "{}", tables::text(&judged.data));
 }
 
 #[test]

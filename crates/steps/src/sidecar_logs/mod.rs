@@ -20,7 +20,7 @@ use logs::{
     AccessLogLine, AccessLogSummary, LogDigest, LogLine,
     pairing::{self, DestinationLog, PairingSummary},
 };
-use report::{Code, Finding, Format, Read, Severity, Skipped};
+use report::{Code, Finding, Read, Severity, Skipped};
 
 static ENV0008: Code = Code {
     id: "ENV0008",
@@ -35,6 +35,9 @@ pub(super) static CODES: &[&Code] = &[&ENV0008];
 const TAIL: u32 = 1000;
 const MAX_TAIL: u32 = 10_000;
 const LIMIT_BYTES: u32 = 8 * 1024 * 1024;
+/// Lines that are shown: what failed is counted and grouped, so that a few tell what lines look like.
+const SHOWN: u32 = 20;
+const MAX_SHOWN: u32 = 1000;
 
 pub struct SidecarLogs;
 
@@ -69,6 +72,11 @@ pub struct SidecarLogsInput {
     pub request_id: Option<String>,
     /// Show only failed requests (a response flag, or status 400 and above).
     pub failed: bool,
+    /// Lines of each proxy that are shown, the last ones: requests, and other lines, each (default 20; findings and counts
+    /// come from all).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 0, maximum = 1000)]
+    pub lines: Option<u32>,
 }
 
 /// One end of the connection: its pods with their logs.
@@ -125,7 +133,7 @@ pub struct SidecarLog {
     pub requests: Vec<AccessLogLine>,
     /// The other lines.
     pub lines: Vec<LogLine>,
-    /// All lines in order, for `format=text`.
+    /// All lines in order, for `format=raw`.
     #[serde(skip)]
     pub text: Vec<String>,
 }
@@ -138,6 +146,13 @@ impl SidecarLogsInput {
             previous: self.previous,
             limit_bytes: Some(LIMIT_BYTES),
         }
+    }
+
+    /// How many lines of each kind are shown. Whoever asks for certain requests wants them all.
+    fn shown(&self) -> usize {
+        let certain = self.request_id.is_some() || self.failed;
+        let shown = self.lines.unwrap_or(if certain { MAX_SHOWN } else { SHOWN });
+        usize::try_from(shown).unwrap_or(usize::MAX)
     }
 
     fn wants(&self, line: &AccessLogLine) -> bool {
@@ -177,6 +192,7 @@ impl Step for SidecarLogs {
             invalid.push(Invalid::new("source", "required", "name a source, a destination, or both"));
         }
         invalid.extend(check::range("tail", input.tail, 1, MAX_TAIL));
+        invalid.extend(check::range("lines", input.lines, 0, MAX_SHOWN));
         invalid.extend(duration::check("since", input.since.as_deref()));
         invalid.extend(check::text("request_id", input.request_id.as_deref(), 100));
         invalid
@@ -232,10 +248,7 @@ impl Step for SidecarLogs {
         }
     }
 
-    fn print(_: &SidecarLogsInput, data: &SidecarLogsData, format: Format) -> Option<String> {
-        if format != Format::Text {
-            return None;
-        }
+    fn raw(_: &SidecarLogsInput, data: &SidecarLogsData) -> Option<String> {
         let mut text = String::new();
         for (side, logs) in [("source", &data.source), ("destination", &data.destination)] {
             for log in logs {

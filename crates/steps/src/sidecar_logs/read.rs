@@ -11,9 +11,6 @@ use cluster::{self, Cluster, ContainerLog, Error, LogQuery};
 use logs::{AccessLogLine, DigestBuilder, LineParser, Source, SummaryBuilder, digest, summary};
 use report::{Finding, Skipped, Subject};
 
-/// Lines of each kind that are shown; all are counted.
-const MAX_SHOWN: usize = 1000;
-
 /// A proxy's log, read.
 pub(super) struct ReadLog {
     pub(super) shown: SidecarLog,
@@ -137,16 +134,16 @@ fn judge_log(input: &SidecarLogsInput, pod: &Pod, log: &ContainerLog) -> ReadLog
         truncated: log.truncated,
         digest: builder.finish(),
         access: summary.finish(),
-        requests: last(requests),
-        lines: last(lines),
+        requests: last(requests, input.shown()),
+        lines: last(lines, input.shown()),
         text,
     };
     let address = pod.status.as_ref().and_then(|status| status.pod_ip.clone());
     ReadLog { shown, access_lines, address, subject: target::subject(pod).container(PROXY) }
 }
 
-fn last<T>(mut all: Vec<T>) -> Vec<T> {
-    all.drain(..all.len().saturating_sub(MAX_SHOWN));
+fn last<T>(mut all: Vec<T>, shown: usize) -> Vec<T> {
+    all.drain(..all.len().saturating_sub(shown));
     all
 }
 

@@ -39,7 +39,7 @@ pub(super) fn judge(input: &StartupRaceInput, evidence: Evidence) -> Judgement<S
         // The mesh configuration lives there.
         options.namespaces.insert(mesh.istio_namespace().to_owned());
     }
-    let analysis = detect(&mesh, &detectors::of_ids(PROBLEMS), &options);
+    let analysis = detect(&mesh, &detectors::that_detect(PROBLEMS), &options);
     findings.extend(analysis.findings());
     skipped.extend(analysis.skipped);
 

@@ -16,12 +16,12 @@ pub use workload::{EarlyExit, HoldSetting, Protection};
 
 use super::{About, Cost, Invalid, Judgement, Permission, Step, input::check};
 use cluster::{Cluster, Error, LogQuery, read};
-use detectors;
 use mesh::{Kind, KindSet, Mesh, Object, Perspective};
+use problems::{Problem, all_named};
 use report::{Code, Skipped};
 
 /// Problems of the catalogue that this step names.
-const PROBLEMS: &[&str] = &[
+const PROBLEMS: &[&Problem] = &all_named([
     "inject/race-app-first",
     "inject/init-needs-network",
     "inject/native-sidecar-expected",
@@ -32,7 +32,7 @@ const PROBLEMS: &[&str] = &[
     "meshcfg/bad-yaml",
     "meshcfg/no-mesh-key",
     "meshcfg/shared-misnamed",
-];
+]);
 
 /// Previous logs that are read.
 const MAX_LOGS: usize = 20;
@@ -159,7 +159,7 @@ impl Step for StartupRace {
     }
 
     async fn gather(cluster: &Cluster, input: &StartupRaceInput) -> Result<Evidence, Error> {
-        let kinds: KindSet = detectors::kinds(&detectors::of_ids(PROBLEMS)).with(Kind::Pod);
+        let kinds: KindSet = detectors::kinds(&detectors::that_detect(PROBLEMS)).with(Kind::Pod);
         let perspective = Perspective { compatible: false, revision: input.revision.clone() };
         let mesh = cluster.whole_mesh(kinds).await?.build().seen_from(perspective);
         let suspects = suspects(&mesh, input);

@@ -26,6 +26,11 @@ impl PodTarget {
         target
     }
 
+    /// The type as a message names it.
+    pub(super) fn kind_word(&self) -> &str {
+        self.kind.as_deref().unwrap_or("pod")
+    }
+
     /// The argument as a name without a namespace.
     fn whole(argument: &str, namespace: &str) -> Self {
         let (kind, name) = match argument.rsplit_once('/') {

@@ -16,15 +16,46 @@ const GATEWAY_API: &str = "gateway.networking.k8s.io";
 
 /// The pod that `[<type>/]<name>[.<namespace>]` means; of several the first in kubectl's order.
 pub(crate) async fn find_pod(cluster: &Cluster, namespace: Option<&str>, argument: &str) -> Result<Pod, Error> {
+    find_named(cluster, "pod", namespace, argument).await
+}
+
+/// The same, for an input of another name.
+pub(crate) async fn find_named(
+    cluster: &Cluster,
+    field: &'static str,
+    namespace: Option<&str>,
+    argument: &str,
+) -> Result<Pod, Error> {
     let mut missing = Vec::new();
     for target in PodTarget::readings(argument, namespace) {
-        match target.pods(cluster, "pod").await {
+        match target.pods(cluster, field).await {
             Ok(mut pods) => return Ok(pods.swap_remove(0)),
-            Err(Error::NotFound { what }) => missing.push(what),
+            Err(Error::NotFound { .. }) => missing.push(target),
             Err(error) => return Err(error),
         }
     }
-    Err(Error::NotFound { what: missing.join(" or ") })
+    let Some(first) = missing.first() else { return Err(Error::NotFound { what: format!("pod {argument:?}") }) };
+    let words: Vec<_> = missing
+        .iter()
+        .map(|target| format!("{} {:?} in namespace {}", target.kind_word(), target.name, target.namespace))
+        .collect();
+    let known = names_beside(cluster, first).await;
+    Err(Error::no_such(field, words.join(", nor "), &first.name, known.iter().map(String::as_str)))
+}
+
+/// The names of the objects of the same type in the namespace, as far as they may be read.
+async fn names_beside(cluster: &Cluster, target: &PodTarget) -> Vec<String> {
+    let resource = match &target.kind {
+        None => Resource::pods(),
+        Some(kind) => match resource(cluster, "pod", kind).await {
+            Ok(resource) => resource,
+            Err(_) => return Vec::new(),
+        },
+    };
+    let scope = Scope::Namespaces(vec![target.namespace.clone()]);
+    let listed = cluster.list::<Value>(&resource, &scope, None).await.map(|listed| listed.items).unwrap_or_default();
+    let name = |object: &Value| object.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned);
+    listed.iter().filter_map(name).collect()
 }
 
 /// The first ready pod with a proxy that the selector matches, as
@@ -61,8 +92,8 @@ impl PodTarget {
         let scope = Scope::Namespaces(vec![self.namespace.clone()]);
         let mut pods = cluster.list::<Pod>(&Resource::pods(), &scope, Some(&selector)).await?.items;
         if pods.is_empty() {
-            let what = format!("a pod of {self} ({selector}) in namespace {}", self.namespace);
-            return Err(Error::NotFound { what });
+            let what = format!("pod of {self} ({selector}) in namespace {}", self.namespace);
+            return Err(Error::NoSuch { field, what, nearest: Vec::new() });
         }
         pods.sort_by_cached_key(order);
         Ok(pods)

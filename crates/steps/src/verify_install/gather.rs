@@ -53,8 +53,8 @@ pub(super) async fn gather(cluster: &Cluster, input: &VerifyInstallInput) -> Res
     let mut places: BTreeSet<String> = istiods.collect();
     let all = deployments.iter().flatten();
     places.extend(all.filter(|found| is_istiod(found)).filter_map(|found| found.namespace().map(str::to_owned)));
-    if !input.namespace.is_empty() {
-        places = input.namespace.iter().cloned().collect();
+    if !input.istio_namespace.is_empty() {
+        places = input.istio_namespace.iter().cloned().collect();
     }
     let places: Vec<String> = places.into_iter().collect();
     let gateways = deployments.iter().flatten().filter_map(|found| found.namespace().map(str::to_owned));

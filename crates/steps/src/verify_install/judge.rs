@@ -38,7 +38,7 @@ pub(super) fn judge(input: &VerifyInstallInput, evidence: VerifyInstallEvidence)
     findings.extend(leftover);
     let complete = evidence.deployments.is_ok() && evidence.injection.istiods.is_ok();
     if revisions.is_empty() && complete {
-        findings.push(not_installed(input, &installed));
+        findings.push(application_routing(&evidence).unwrap_or_else(|| not_installed(input, &installed)));
     }
     if installed.len() > 1 && input.revision.is_none() {
         findings.push(two_revisions(&installed));
@@ -155,6 +155,19 @@ fn not_installed(input: &VerifyInstallInput, installed: &[(String, String)]) -> 
         _ => "there is no Deployment and no pod of istiod (label app=istiod)".to_owned(),
     };
     Finding::new(&codes::NOT_INSTALLED, Subject::cluster_wide("Deployment", "istiod"), message)
+}
+
+/// An istiod without a revision in the add-on's namespace is that of application routing with the Gateway API, a control
+/// plane of its own (<https://learn.microsoft.com/azure/aks/app-routing-gateway-api>).
+fn application_routing(evidence: &VerifyInstallEvidence) -> Option<Finding> {
+    let mut deployments = evidence.deployments.iter().flatten().filter(|found| is_istiod(found));
+    let found = deployments.find(|found| found.namespace() == Some(ADD_ON) && found.name() == "istiod")?;
+    let message = "the Istio add-on is not installed; this istiod is that of application routing with the Gateway API: it serves \
+                   the Gateways of the class approuting-istio and injects no sidecars";
+    Some(Finding::new(&codes::NOT_INSTALLED, found.subject(), message).severity(Severity::Info).remedy(
+        "Nothing to do where only Gateways are wanted: kubectl get gateways.gateway.networking.k8s.io -A. For sidecars, enable \
+         the add-on instead, as the two exclude each other: az aks mesh enable --resource-group <group> --name <cluster>",
+    ))
 }
 
 fn two_revisions(installed: &[(String, String)]) -> Finding {

@@ -19,7 +19,6 @@ pub(crate) use gather::VerifyInstallEvidence;
 
 use super::{About, Cost, Invalid, Judgement, Permission, Step, input::check};
 use cluster::{Cluster, Error};
-use report::Format;
 
 /// The check of the installation.
 pub struct VerifyInstall;
@@ -30,7 +29,7 @@ pub struct VerifyInstall;
 pub struct VerifyInstallInput {
     /// Namespaces of the control plane. Default: wherever istiod is installed.
     #[param(max_items = 100)]
-    pub namespace: Vec<String>,
+    pub istio_namespace: Vec<String>,
     /// Only this revision, or the revision that this tag points to. Default: every revision.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(max_length = 63)]
@@ -162,7 +161,7 @@ impl Step for VerifyInstall {
     type Data = VerifyInstallData;
 
     fn check(input: &VerifyInstallInput) -> Vec<Invalid> {
-        let mut invalid = check::namespaces("namespace", &input.namespace);
+        let mut invalid = check::namespaces("istio_namespace", &input.istio_namespace);
         invalid.extend(check::name("revision", input.revision.as_deref()));
         invalid
     }
@@ -175,8 +174,8 @@ impl Step for VerifyInstall {
         judge::judge(input, evidence)
     }
 
-    fn print(_: &VerifyInstallInput, data: &VerifyInstallData, format: Format) -> Option<String> {
-        (format == Format::Text).then(|| judge::printed(data))
+    fn raw(_: &VerifyInstallInput, data: &VerifyInstallData) -> Option<String> {
+        Some(judge::printed(data))
     }
 }
 

@@ -57,7 +57,7 @@ pub(super) fn judge(input: &VersionInput, evidence: VersionEvidence) -> Judgemen
     findings.extend(revisions.iter().filter_map(versions_differ));
     findings.extend(skew(&control_plane, &proxies));
 
-    let asked_all = input.revision.is_none() && input.namespace.is_empty();
+    let asked_all = input.revision.is_none() && input.istio_namespace.is_empty();
     let not_connected = not_connected(&control_plane, &seen, &pods, asked_all);
     for pod in not_connected.iter().flatten() {
         findings.push(unconnected(pod));

@@ -18,7 +18,7 @@ use super::{
     resource_status::object::Object, tags::IstioctlOutput,
 };
 use cluster::{Cluster, Error, Istiod, Resource, Scope, pod_http::PodHttpError, read};
-use report::{Format, Read, Skipped};
+use report::{Read, Skipped};
 
 /// Replicas that are asked at once.
 const AT_ONCE: usize = 8;
@@ -32,16 +32,16 @@ pub struct Version;
 pub struct VersionInput {
     /// Namespaces of the control plane. Default: wherever istiod runs.
     #[param(max_items = 100)]
-    pub namespace: Vec<String>,
+    pub istio_namespace: Vec<String>,
     /// Only this revision, or the revision that this tag points to. Default: every revision.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(max_length = 63)]
     pub revision: Option<String>,
-    /// With `format=text`: what `istioctl version --output` prints.
+    /// What `format=raw` prints, as `istioctl version --output`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(inline)]
     pub output: Option<IstioctlOutput>,
-    /// With `format=text`: the long form, `istioctl version --short=false`.
+    /// With `format=raw`: the long form, `istioctl version --short=false`.
     pub long: bool,
 }
 
@@ -145,13 +145,13 @@ impl Step for Version {
     type Data = VersionData;
 
     fn check(input: &VersionInput) -> Vec<Invalid> {
-        let mut invalid = check::namespaces("namespace", &input.namespace);
+        let mut invalid = check::namespaces("istio_namespace", &input.istio_namespace);
         invalid.extend(check::name("revision", input.revision.as_deref()));
         invalid
     }
 
     async fn gather(cluster: &Cluster, input: &VersionInput) -> Result<VersionEvidence, Error> {
-        let control_plane = cluster.control_plane_of(&input.namespace, input.revision.as_deref()).await?;
+        let control_plane = cluster.control_plane_of(&input.istio_namespace, input.revision.as_deref()).await?;
         let mut skipped = control_plane.skipped;
         let asked: Vec<Result<Replica, Error>> = stream::iter(control_plane.istiods)
             .map(|istiod| async move {
@@ -187,11 +187,7 @@ impl Step for Version {
         judge::judge(input, evidence)
     }
 
-    fn print(input: &VersionInput, data: &VersionData, format: Format) -> Option<String> {
-        match (format, input.output) {
-            (Format::Yaml, _) => Some(data.printed.print(!input.long, Some(IstioctlOutput::Yaml))),
-            (Format::Text, output) => Some(data.printed.print(!input.long, output)),
-            (Format::Json | Format::Markdown | Format::Sarif | Format::Junit, _) => None,
-        }
+    fn raw(input: &VersionInput, data: &VersionData) -> Option<String> {
+        Some(data.printed.print(!input.long, input.output))
     }
 }

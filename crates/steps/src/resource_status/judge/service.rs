@@ -36,11 +36,16 @@ pub(super) fn judge(service: &Object, family: &Family, findings: &mut Vec<Findin
         .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()))
         .collect();
     let labels = labels.join(",");
-    findings.push(if pods.is_empty() {
-        selects_nothing(service, &labels)
-    } else {
-        none_ready(service, &labels, pods.len())
-    });
+    findings.push(
+        if let Some(workload) = pods.is_empty().then(|| family.workload_making(service.namespace(), selector)).flatten()
+        {
+            pods_are_missing(service, workload)
+        } else if pods.is_empty() {
+            selects_nothing(service, &labels)
+        } else {
+            none_ready(service, &labels, pods.len())
+        },
+    );
 }
 
 fn selects_nothing(service: &Object, labels: &str) -> Finding {
@@ -50,6 +55,29 @@ fn selects_nothing(service: &Object, labels: &str) -> Finding {
         .remedy(format!(
             "Compare with `kubectl get pods -n {namespace} --show-labels`; correct the selector or the labels."
         ))
+}
+
+/// The selector is right; what it is for has no pods.
+fn pods_are_missing(service: &Object, workload: &Object) -> Finding {
+    let (namespace, name) = (service.namespace().unwrap_or_default(), workload.name());
+    let kind = &workload.kind;
+    let wanted = workload.value.pointer("/spec/replicas").and_then(serde_json::Value::as_i64).unwrap_or(1);
+    let (message, remedy) = if wanted == 0 && kind != "DaemonSet" {
+        (
+            format!("its pods are those of {kind} {name}, which is scaled to 0"),
+            format!("kubectl scale {} {name} -n {namespace} --replicas=1", kind.to_lowercase()),
+        )
+    } else {
+        (
+            format!("its pods are those of {kind} {name}, of which none could be created"),
+            format!(
+                "See why: kubectl get events -n {namespace} --field-selector reason=FailedCreate; kubectl describe {} {name} -n \
+                 {namespace}",
+                kind.to_lowercase()
+            ),
+        )
+    };
+    Finding::new(&codes::SERVICE_HAS_NO_READY_ENDPOINT, service.subject(), message).remedy(remedy)
 }
 
 fn none_ready(service: &Object, labels: &str, pods: usize) -> Finding {

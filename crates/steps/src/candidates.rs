@@ -32,6 +32,7 @@ pub struct UnderstoodSymptom {
 pub struct ProblemCandidate {
     /// Of the catalogue, such as `net/subset-missing`.
     pub id: String,
+    pub title: &'static str,
     pub area: Area,
     /// How far the data prove it, where it is found.
     pub certainty: Option<Certainty>,
@@ -47,7 +48,7 @@ pub fn problems(symptom: &str) -> Problems {
     if let Ok(named) = serde_json::from_value::<Symptom>(serde_json::Value::String(symptom.trim().to_lowercase())) {
         understood.symptoms.insert(named);
         let (_, _, problems) = named.row();
-        understood.problems.extend(problems.iter().map(|id| (*id).to_owned()));
+        understood.problems.extend(problems.iter().map(|problem| problem.id.to_owned()));
     }
     let known = known();
     let mut candidates: Vec<ProblemCandidate> = understood
@@ -57,6 +58,7 @@ pub fn problems(symptom: &str) -> Problems {
             let (certainty, codes) = known.get(id.as_str())?.clone();
             let steps: BTreeSet<&str> = codes.iter().map(|code| step_of(code)).collect();
             Some(ProblemCandidate {
+                title: problems::find(&id).map_or("", |problem| problem.title),
                 area: Area::of(&id),
                 certainty: Some(certainty),
                 codes: codes.into_iter().map(str::to_owned).collect(),
@@ -94,7 +96,7 @@ fn known() -> Known {
         known.entry(detector.id()).or_insert((detector.certainty, BTreeSet::new())).1.extend(codes);
     }
     for covered in COVERED {
-        known.entry(covered.id).or_insert((covered.certainty, BTreeSet::new())).1.extend(covered.codes);
+        known.entry(covered.problem.id).or_insert((covered.certainty, BTreeSet::new())).1.extend(covered.codes);
     }
     known
 }
