@@ -21,6 +21,8 @@ pub enum Command {
     /// Run one step without a server and print its answer.
     #[command(after_help = EXIT_CODES)]
     Run(Box<Run>),
+    /// Find the causes of trouble: one call, the gravest first.
+    Diagnose(Box<Diagnose>),
     /// List the steps, or describe one: inputs, permissions, formats.
     Steps(Steps),
     /// Record a live cluster into an archive.
@@ -293,6 +295,67 @@ pub struct Run {
     /// Archive that `istioctl.bug-report` writes.
     #[arg(long, value_name = "FILE", default_value = "bug-report.tar.gz")]
     pub out: PathBuf,
+}
+
+/// `meshtriage diagnose`: the step `mesh.diagnose` with flags of its own.
+#[derive(Debug, Args)]
+pub struct Diagnose {
+    /// What users see, in a sentence: names, statuses and error messages in it are understood.
+    pub text: Option<String>,
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// What concerns this namespace comes first; repeat it for several.
+    #[arg(long, short, value_name = "NAMESPACE")]
+    pub namespace: Vec<String>,
+    /// Who calls: `namespace/name` of a workload, pod or Service.
+    #[arg(long, value_name = "WHO")]
+    pub from: Option<String>,
+    /// Who is called, the same.
+    #[arg(long, value_name = "WHO")]
+    pub to: Option<String>,
+    /// A status such as 503, or an error message; repeat it for several.
+    #[arg(long, value_name = "SYMPTOM")]
+    pub symptom: Vec<String>,
+    /// Look at objects, events and the logs of istiod and gateways alone.
+    #[arg(long)]
+    pub quick: bool,
+    /// Form of the answer: text, json, yaml, markdown, slack, adaptive-card, html, csv, sarif, junit.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: String,
+    /// Severity of causes that ends with exit code 79. Default: `never`.
+    #[arg(long, value_name = "SEVERITY")]
+    pub fail_on: Option<FailOn>,
+    #[command(flatten)]
+    pub colour: Colour,
+}
+
+impl Diagnose {
+    /// The same as a run of the step.
+    pub fn into_run(self) -> Run {
+        let Self { text, cluster, namespace, from, to, symptom, quick, format, fail_on, colour } = self;
+        let named = |name: &str, values: Vec<String>| -> Vec<(String, String)> {
+            values.into_iter().map(|value| (name.to_owned(), value)).collect()
+        };
+        let mut input = named("namespace", namespace);
+        input.extend(named("from", from.into_iter().collect()));
+        input.extend(named("to", to.into_iter().collect()));
+        input.extend(named("symptom", symptom));
+        input.extend(named("text", text.into_iter().collect()));
+        if quick {
+            input.push(("depth".to_owned(), "quick".to_owned()));
+        }
+        Run {
+            step: "mesh.diagnose".to_owned(),
+            cluster,
+            files: Vec::new(),
+            input,
+            format,
+            fail_on,
+            colour,
+            enable_actions: false,
+            out: PathBuf::new(),
+        }
+    }
 }
 
 /// Findings that end a run with an exit code of their own.

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Serve(serve) => runtime.block_on(run_server(&serve)).map(|()| ExitCode::SUCCESS),
         Command::Run(run) => runtime.block_on(terminal::run(&run)),
+        Command::Diagnose(diagnose) => runtime.block_on(terminal::run(&diagnose.into_run())),
         Command::Capture(capture) => runtime.block_on(terminal::capture(&capture)),
         Command::Steps(steps) => terminal::steps(steps.step.as_deref()),
         Command::Openapi => terminal::print(&format!("{:#}", api::openapi())),

@@ -48,6 +48,7 @@ const LONGEST_INPUT: u64 = super::MAX_BODY_BYTES as u64;
         (name = "istioctl", description = "What a person would look up with istioctl"),
         (name = "mesh", description = "What happens to requests, who reaches whom, and what a change would do"),
         (name = "misc", description = "The guide's miscellaneous issues: what nobody looks up with one command"),
+        (name = "mesh", description = "The mesh as a whole: what causes what, and what changed"),
         (name = "errors", description = "Known error messages: reason and recommendation"),
         (name = "runs", description = "History of what was looked at and found"),
         (name = "findings", description = "What was found, over time, and what somebody has decided to live with"),

@@ -7,6 +7,7 @@ mod bug_report;
 mod callbacks;
 mod captures;
 mod codes;
+mod diagnose;
 mod diff;
 mod docs;
 mod document;
@@ -80,6 +81,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(mesh::routes())
         .merge(misc::routes())
         .merge(bug_report::routes())
+        .merge(diagnose::routes())
         .routes(routes!(errors::lookup_errors))
         .routes(routes!(runs::list_runs))
         .routes(routes!(runs::find_run, runs::delete_run))

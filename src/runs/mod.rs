@@ -49,7 +49,7 @@ use crate::{
     history::{self, Access, Check, Run, RunHeader, capture_of},
     redact,
     report::{Completeness, Counts, Data, Finding, Format, Skipped, State, Verdict, fingerprint},
-    steps::{self, Cost, Invalid, Outcome, Prepared},
+    steps::{self, Cost, Diagnose, Invalid, Outcome, Prepared, Step as _},
     uploads,
 };
 
@@ -271,9 +271,12 @@ impl Carried {
         for finding in &mut findings {
             finding.fingerprint = fingerprint(cluster_id, finding);
         }
-        findings.sort_by(|a, b| {
-            b.severity.cmp(&a.severity).then_with(|| a.code.cmp(&b.code)).then_with(|| a.subject.cmp(&b.subject))
-        });
+        // A diagnosis puts its causes in order itself.
+        if self.step != Diagnose::ABOUT.id {
+            findings.sort_by(|a, b| {
+                b.severity.cmp(&a.severity).then_with(|| a.code.cmp(&b.code)).then_with(|| a.subject.cmp(&b.subject))
+            });
+        }
         let counts = Counts::of(&findings);
         let completeness = Completeness::of(&skipped);
         let run = RunSummary {

@@ -6,9 +6,12 @@ use super::{
     Answer, Answered, RunSummary,
     written::{self, TooLong},
 };
-use crate::report::{
-    Counts, Data, Finding, Format, Severity, Shown, Skipped, View,
-    formats::{self, Style},
+use crate::{
+    report::{
+        Counts, Data, Finding, Format, Severity, Shown, Skipped, View,
+        formats::{self, Style},
+    },
+    steps::{Diagnose, Step as _},
 };
 
 /// What a caller wants of an answer.
@@ -47,6 +50,13 @@ pub fn render(
     wanted: impl Into<Wanted>,
 ) -> Result<String, TooLong> {
     let wanted = wanted.into();
+    if wanted.format == Format::Text
+        && answered.answer.run.step == Diagnose::ABOUT.id
+        && let Some(text) = &answered.printed
+    {
+        // Its text holds the causes and what they explain; every finding below it would be the same once more.
+        return Ok(text.clone());
+    }
     shown(answered, title, base, &wanted, |shown, answer| {
         if wanted.view.summary {
             let summary = Summary {
@@ -67,6 +77,11 @@ pub fn render(
 
 /// Writes the text of an answer for a terminal.
 pub fn render_text(answered: &Answered, title: &str, wanted: &Wanted, style: Style) -> String {
+    if answered.answer.run.step == Diagnose::ABOUT.id
+        && let Some(text) = &answered.printed
+    {
+        return text.clone();
+    }
     shown(answered, title, None, wanted, |shown, _| formats::write_text(shown, style))
 }
 

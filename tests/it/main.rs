@@ -7,6 +7,7 @@ mod api;
 mod bug_report;
 mod capture;
 mod detectors;
+mod diagnosis;
 mod errors;
 mod examples;
 mod faults;

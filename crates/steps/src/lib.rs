@@ -5,11 +5,14 @@ mod about;
 mod access_logging;
 mod analyze;
 mod bug_report;
+mod candidates;
+mod changes;
 mod check_inject;
 mod codes;
 mod coredns;
 mod crds;
 mod custom_resources;
+mod diagnose;
 mod envoy_page;
 mod http_proxy;
 mod injection;
@@ -34,6 +37,7 @@ mod resource_usage;
 mod restart;
 mod sidecar_logs;
 mod startup_race;
+mod symptoms;
 mod tags;
 mod target;
 mod two_roots;
@@ -54,10 +58,13 @@ pub use bug_report::{
     BugReport, BugReportArchive, BugReportData, BugReportInput, BugReportPlan, ConfigFile, ReportLayout, ReportedStep,
     Wanted, WeighedLog,
 };
+pub use candidates::{ProblemCandidate, Problems, UnderstoodSymptom, problems};
+pub use changes::{Changes, ChangesData, ChangesInput};
 pub use check_inject::{CheckInject, CheckInjectData, CheckInjectInput};
 pub use coredns::{Coredns, CorednsData, CorednsInput};
 pub use crds::{Crds, CrdsData, CrdsInput};
 pub use custom_resources::{CustomResources, CustomResourcesData, CustomResourcesInput};
+pub use diagnose::{Depth, Diagnose, DiagnoseData, DiagnoseInput, DiagnoseLookedAt};
 pub use envoy_page::{AdminPage, EnvoyPage, EnvoyPageData, EnvoyPageInput};
 pub use http_proxy::{HttpProxies, HttpProxiesData, HttpProxiesInput, ProxyServiceEntry, UsedProxy};
 pub use injection::table::{Cell as ColouredCell, text as coloured_table};
@@ -120,6 +127,8 @@ pub static STEPS: &[&dyn AnyStep] = &[
     &MeshPath,
     &MeshCallers,
     &MeshImpact,
+    &Diagnose,
+    &Changes,
 ];
 
 /// The step of that id.

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::by_path::FailedPath;
 use crate::{mesh_pod::subject, target::PROXY};
 use cluster::{Cluster, Error, LogQuery, read};
-use logs::{DigestBuilder, FailureGroup, Side, Source, SummaryBuilder, summary};
+use logs::{DigestBuilder, FailureGroup, LogDigest, Side, Source, SummaryBuilder, summary};
 use mesh::{Kind, Mesh, Object, Workload, is_ready};
 use report::{Finding, Skipped, Subject};
 
@@ -19,18 +19,21 @@ const AT_ONCE: usize = 8;
 const LOG_BYTES: u32 = 1 << 20;
 
 /// A proxy whose log was read.
-pub(super) struct ProxyLog {
+pub(crate) struct ProxyLog {
     /// The pod, and its workload.
-    pub(super) subject: Subject,
-    pub(super) failures: Vec<FailureGroup>,
-    pub(super) lines: u64,
+    pub(crate) subject: Subject,
+    pub(crate) failures: Vec<FailureGroup>,
+    pub(crate) lines: u64,
+    pub(crate) first_at: Option<String>,
+    /// What the log says besides requests.
+    pub(crate) digest: LogDigest,
 }
 
 /// The logs that were read, and those that were not.
 #[derive(Default)]
-pub(super) struct ProxyLogs {
-    pub(super) logs: Vec<ProxyLog>,
-    pub(super) skipped: Vec<Skipped>,
+pub(crate) struct ProxyLogs {
+    pub(crate) logs: Vec<ProxyLog>,
+    pub(crate) skipped: Vec<Skipped>,
 }
 
 /// Requests that failed alike.
@@ -58,7 +61,7 @@ pub struct FailedRequests {
 
 /// Reads the logs of the ready proxies of some namespaces (of all where none is named): at most `most`, one of each
 /// workload before a second one of any.
-pub(super) async fn gather(
+pub(crate) async fn gather(
     cluster: &Cluster,
     mesh: &Mesh,
     namespaces: &BTreeSet<String>,
@@ -72,23 +75,32 @@ pub(super) async fn gather(
         let what = format!("access logs of {} of {} proxies", all.len() - chosen.len(), all.len());
         logs.skipped.push(Skipped::new(what, format!("at most {most} logs are read; one of each workload goes first")));
     }
-    let query = LogQuery { tail: Some(tail), limit_bytes: Some(LOG_BYTES), ..LogQuery::default() };
-    let query = &query;
-    let read_logs: Vec<_> = stream::iter(chosen.into_iter().map(subject).collect::<Vec<_>>())
-        .map(|subject| async move {
-            let log = cluster.log(subject.namespace.as_deref().unwrap_or_default(), &subject.name, PROXY, query).await;
-            (subject, log)
-        })
-        .buffered(AT_ONCE)
-        .collect()
-        .await;
-    for (subject, log) in read_logs {
-        match read(log)? {
-            Ok(log) => logs.logs.push(judge(subject, log.lines())),
-            Err(skipped) => logs.skipped.push(skipped),
-        }
-    }
+    logs.read(cluster, chosen.into_iter().map(subject).collect(), tail).await?;
     Ok(logs)
+}
+
+impl ProxyLogs {
+    /// Reads the logs of these pods' proxies.
+    pub(crate) async fn read(&mut self, cluster: &Cluster, pods: Vec<Subject>, tail: u32) -> Result<(), Error> {
+        let query = LogQuery { tail: Some(tail), limit_bytes: Some(LOG_BYTES), ..LogQuery::default() };
+        let query = &query;
+        let read_logs: Vec<_> = stream::iter(pods)
+            .map(|subject| async move {
+                let log =
+                    cluster.log(subject.namespace.as_deref().unwrap_or_default(), &subject.name, PROXY, query).await;
+                (subject, log)
+            })
+            .buffered(AT_ONCE)
+            .collect()
+            .await;
+        for (subject, log) in read_logs {
+            match read(log)? {
+                Ok(log) => self.logs.push(judge(subject, log.lines())),
+                Err(skipped) => self.skipped.push(skipped),
+            }
+        }
+        Ok(())
+    }
 }
 
 fn judge<'l>(subject: Subject, lines: impl Iterator<Item = &'l str>) -> ProxyLog {
@@ -99,7 +111,8 @@ fn judge<'l>(subject: Subject, lines: impl Iterator<Item = &'l str>) -> ProxyLog
         }
     }
     let summary = summary.finish();
-    ProxyLog { subject, lines: summary.lines, failures: summary.failures }
+    let (lines, failures, first_at) = (summary.lines, summary.failures, summary.first_at);
+    ProxyLog { subject, lines, failures, first_at, digest: digest.finish() }
 }
 
 fn ready_proxies<'m>(mesh: &'m Mesh, namespaces: &BTreeSet<String>) -> Vec<&'m Object> {

@@ -8,12 +8,11 @@ use utoipa::ToSchema;
 use super::{
     access_logs::{FailedRequests, ProxyLog},
     by_path::ByPath,
-    hosts,
     in_force::{self, Setting},
-    problem::Problems,
     symptom::Symptom,
 };
 use detectors::Certainty;
+use diagnosis::{hosts, problems::Problems};
 use logs::{FailureGroup, Side};
 use mesh::{Kind, Mesh, Object, host};
 use report::{Evidence, Finding, Severity, formats};

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::hosts;
 use crate::request_findings::{self, Client, PAST_THE_SIDECAR};
+use diagnosis::hosts;
 use logs::{FailureGroup, Side};
 use mesh::{DestinationRules, Kind, Mesh, Object, View, Workload, host};
 use report::{Evidence, Finding};

@@ -4,13 +4,11 @@
 //! Failed requests are laid beside the findings that explain them, and those that nothing explains are findings of their
 //! own.
 
-mod access_logs;
+pub(crate) mod access_logs;
 mod by_path;
 mod explain;
-mod hosts;
 mod in_force;
-mod problem;
-mod symptom;
+pub(crate) mod symptom;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests;

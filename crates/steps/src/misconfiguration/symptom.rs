@@ -44,7 +44,7 @@ pub enum Symptom {
 /// Each symptom with its words and the problems to try, in this order
 /// (a problem may stand under several).
 #[rustfmt::skip]
-pub(super) static SYMPTOMS: &[(Symptom, &str, &[&Problem])] = &[
+pub(crate) static SYMPTOMS: &[(Symptom, &str, &[&Problem])] = &[
     (Symptom::ControlPlaneDown, "istiod does not run", &all_named(["cp/istiod-unschedulable", "cp/istiod-image-pull", "ca/init-stuck", "cp/istiod-crashloop", "cp/istiod-oom", "cp/policy-blocks-pods", "cp/istiod-not-ready", "cp/no-addon"])),
     (Symptom::PodsCannotBeCreated, "Pods cannot be created", &all_named(["inject/webhook-no-endpoints", "inject/webhook-ca-mismatch", "inject/webhook-timeout", "cp/leftover-webhook", "inject/pod-security", "cp/quota-blocks-pods", "cp/policy-blocks-pods", "inject/template-failed", "inject/bad-annotation", "cni/sandbox-failed"])),
     (Symptom::NoSidecar, "Pods have no sidecar", &all_named(["inject/unsupported-label", "inject/unknown-revision", "inject/label-conflict", "inject/rev-default", "inject/opted-out", "inject/label-only-pod", "inject/pod-without-sidecar", "inject/host-network", "inject/ignored-namespace", "inject/webhook-missing", "inject/webhook-deactivated", "upg/tag-dangling", "inject/unsupported-node", "inject/mixed-workload", "inject/annotation-instead-of-label", "inject/namespace-unlabelled"])),
@@ -70,14 +70,20 @@ pub(super) static SYMPTOMS: &[(Symptom, &str, &[&Problem])] = &[
 ];
 
 impl Symptom {
+    /// Its row of the table; one without problems of its own has none.
+    pub(crate) fn row(self) -> (Self, &'static str, &'static [&'static Problem]) {
+        let found = SYMPTOMS.iter().find(|(symptom, ..)| *symptom == self).copied();
+        found.unwrap_or((self, "", &[]))
+    }
+
     /// In a user's words.
-    pub(super) fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         let found = SYMPTOMS.iter().find(|(symptom, ..)| *symptom == self);
         found.map_or("No symptom yet, or worth knowing", |(_, title, _)| title)
     }
 
     /// What the problems of these ids are felt as.
-    pub(super) fn of_problems(ids: &[&str]) -> Vec<Self> {
+    pub(crate) fn of_problems(ids: &[&str]) -> Vec<Self> {
         let caused = SYMPTOMS
             .iter()
             .filter(|(_, _, problems)| ids.iter().any(|id| problems.iter().any(|problem| problem.id == *id)));
@@ -89,7 +95,7 @@ impl Symptom {
     }
 
     /// What a status of a failed request is felt as.
-    pub(super) fn of_status(status: u16) -> Self {
+    pub(crate) fn of_status(status: u16) -> Self {
         match status {
             401 => Self::Unauthorized,
             403 => Self::Forbidden,

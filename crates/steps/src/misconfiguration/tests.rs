@@ -1,6 +1,7 @@
 use jiff::Timestamp;
 
 use super::*;
+use diagnosis::hosts;
 use mesh::{Kind, MeshBuilder, Settings};
 use report::{Code, Finding, Severity, Subject};
 
@@ -34,7 +35,7 @@ fn hosts_are_completed_as_clients_write_them() {
 fn findings_stand_for_the_problems_of_their_objects() {
     static IST0101: Code = Code { id: "IST0101", severity: Severity::Error, docs: "", page: "" };
 
-    let problems = problem::Problems::new();
+    let problems = diagnosis::problems::Problems::new();
     let finding = |kind: &str| Finding::new(&IST0101, Subject::namespaced(kind, "shop", "cart"), "");
     let of = |kind| problems.of(&finding(kind)).into_iter().map(|(id, _)| id).collect::<Vec<_>>();
     assert!(of("VirtualService").contains(&"net/subset-missing"));

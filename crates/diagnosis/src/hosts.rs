@@ -6,7 +6,7 @@ use analyzers::destinations;
 use mesh::{Kind, Mesh, Object, View, host};
 
 /// The full names of the hosts, wildcards among them, whose requests an object decides over.
-pub(super) fn concerned(mesh: &Mesh, object: &Object) -> BTreeSet<String> {
+pub fn concerned(mesh: &Mesh, object: &Object) -> BTreeSet<String> {
     let namespace = object.namespace();
     let full = |host: &str| full_name(mesh, namespace, host);
     match object.kind() {
@@ -57,7 +57,7 @@ fn services<'m>(services: impl IntoIterator<Item = &'m Object>) -> BTreeSet<Stri
 }
 
 /// The full name of a host as a client in a namespace writes it: `cart`, `cart.shop`, `cart.shop.svc:8080`.
-pub(super) fn full_name(mesh: &Mesh, namespace: &str, host: &str) -> String {
+pub fn full_name(mesh: &Mesh, namespace: &str, host: &str) -> String {
     let host = host.rsplit_once(':').map_or(host, |(name, port)| if port.parse::<u16>().is_ok() { name } else { host });
     let host = host.strip_suffix(".svc").unwrap_or(host);
     if let Some((name, place)) = host.split_once('.')
@@ -70,6 +70,6 @@ pub(super) fn full_name(mesh: &Mesh, namespace: &str, host: &str) -> String {
 }
 
 /// Whether a host is one of them.
-pub(super) fn is_among(hosts: &BTreeSet<String>, host: &str) -> bool {
+pub fn is_among(hosts: &BTreeSet<String>, host: &str) -> bool {
     hosts.contains(host) || hosts.iter().any(|known| known.starts_with('*') && host::is_subset(host, known))
 }

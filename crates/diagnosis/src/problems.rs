@@ -1,8 +1,8 @@
 //! Which problems of the catalogue a finding stands for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use detectors::{self, Area, COVERED, Certainty};
+use detectors::{Area, COVERED, Certainty};
 use report::Finding;
 
 /// What `IST0101` finds missing, by the beginning of its message, and the problems that this is: a host that is not there is
@@ -20,10 +20,16 @@ const MISSING: [(&str, &[&str]); 9] = [
 ];
 
 /// Problems by the codes that name them.
-pub(super) struct Problems(BTreeMap<&'static str, Vec<(&'static str, Certainty)>>);
+pub struct Problems(BTreeMap<&'static str, Vec<(&'static str, Certainty)>>);
+
+impl Default for Problems {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Problems {
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         let mut by_code: BTreeMap<&'static str, Vec<(&'static str, Certainty)>> = BTreeMap::new();
         for detector in detectors::all() {
             for code in detector.rule.reports {
@@ -38,9 +44,25 @@ impl Problems {
         Self(by_code)
     }
 
+    /// The same, by their ids.
+    pub(crate) fn ids(&self, finding: &Finding) -> BTreeSet<&'static str> {
+        self.of(finding).into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// How far the data prove a finding.
+    pub(crate) fn certainty(&self, finding: &Finding) -> Certainty {
+        let all = self.of(finding);
+        let rank = |certainty: &Certainty| match certainty {
+            Certainty::Certain => 0,
+            Certainty::Likely => 1,
+            Certainty::Hint => 2,
+        };
+        all.into_iter().map(|(_, certainty)| certainty).min_by_key(rank).unwrap_or(Certainty::Certain)
+    }
+
     /// The problems that a finding stands for. A code such as `IST0101` names several: those count that concern such an
     /// object.
-    pub(super) fn of(&self, finding: &Finding) -> Vec<(&'static str, Certainty)> {
+    pub fn of(&self, finding: &Finding) -> Vec<(&'static str, Certainty)> {
         let all = self.0.get(finding.code.as_ref()).map(Vec::as_slice).unwrap_or_default();
         if finding.code == "IST0101"
             && let Some((_, ids)) = MISSING.iter().find(|(words, _)| finding.message.starts_with(words))

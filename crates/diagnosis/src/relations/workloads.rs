@@ -1,0 +1,52 @@
+//! What keeps pods from running, and what follows.
+
+use super::{
+    Of::{Client, Codes, Server},
+    Relation,
+    groups::{NO_CONNECTION, NO_ENDPOINT, NO_PODS, POD_IS_DOWN, TOO_FEW_PODS},
+    row,
+};
+use crate::tie::Tie::{EndpointOf, NamedBy, Namespace, RoutesTo, SameObject, Selects};
+
+#[rustfmt::skip]
+pub(super) const ROWS: &[Relation] = &[
+    row(Codes(&["K8S0026"]), Selects, Codes(POD_IS_DOWN), "the pods are on a node that is not well"),
+    row(Codes(&["K8S0026"]), Selects, Codes(TOO_FEW_PODS), "the pods are on a node that is not well"),
+    row(Codes(&["K8S0028"]), NamedBy, Codes(&["K8S0001", "K8S0008"]), "the pod waits for that volume"),
+    row(Codes(&["LOG0084", "LOG0083", "CRT0001", "CRT0009", "CRT0010", "LOG0088", "LOG0089", "LOG0090", "LOG0091", "LOG0118"]),
+        Selects, Codes(&["K8S0008", "K8S0007", "K8S0009"]), "the volume cannot be made without it"),
+    row(Codes(&["K8S0004"]), SameObject, Codes(&["K8S0003", "K8S0006", "K8S0011", "LOG0116", "LOG0117", "LOG0061", "RES0100", "RES0102"]),
+        "a container that is killed for its memory is started again and again"),
+    row(Codes(&["LOG0109", "LOG0058", "LOG0059", "LOG0060", "LOG0117", "LOG0073", "LOG0074", "LOG0075", "LOG0052", "LOG0065"]), SameObject,
+        Codes(&["K8S0003", "K8S0005", "K8S0006", "K8S0009", "K8S0011"]), "the log says why the container ends"),
+    row(Codes(&["INJ0105", "INJ0102", "INJ0104", "INJ0108", "INJ0109", "INJ0113", "NET0019", "CNI0002", "CNI0005", "IST0144", "SEC0017", "IST0125"]), Selects,
+        Codes(&["K8S0003", "K8S0005", "K8S0006", "K8S0007", "K8S0009", "K8S0010", "K8S0016", "K8S0014", "LOG0109"]),
+        "with it the sidecar, or the application beside it, does not start"),
+    row(Codes(&["INJ0112", "INJ0080", "INJ0113"]), SameObject, Codes(&["K8S0003", "K8S0006", "K8S0011", "INJ0081", "K8S0005"]),
+        "an application without network at its start ends, and is started again"),
+    row(Codes(&["CPL0104", "INJ0009", "INJ0010", "CPL0005", "CPL0103"]), Selects, Codes(&["K8S0013", "K8S0016", "LOG0080"]),
+        "pods are created only if the webhook answers"),
+    row(Codes(&["CPL0104", "INJ0009", "INJ0010", "CPL0005", "CPL0103", "INJ0015"]), NamedBy, Codes(&["K8S0013", "K8S0016", "LOG0080"]),
+        "pods are created only if the webhook answers"),
+    row(Codes(&["LOG0080", "LOG0081", "LOG0082"]), SameObject, Codes(NO_PODS), "the event says why no pod is created"),
+    row(Codes(&["INJ0104", "LOG0081"]), Namespace, Codes(&["K8S0014", "K8S0016"]), "the policy of the namespace refuses the pods"),
+    row(Codes(&["LOG0020", "LOG0022", "IST0125", "IST0108"]), Namespace, Codes(&["K8S0016", "K8S0013", "LOG0021"]), "the sidecar cannot be written into the pod"),
+    row(Codes(NO_PODS), SameObject, Codes(TOO_FEW_PODS), "pods that are not created are missing"),
+    row(Codes(NO_PODS), NamedBy, Codes(&["K8S0025", "K8S0024", "NET0003", "IST0173", "NET0018"]), "pods that are not created are missing"),
+    row(Codes(POD_IS_DOWN), SameObject, Codes(TOO_FEW_PODS), "a pod that does not run serves nobody"),
+    row(Codes(POD_IS_DOWN), Selects, Codes(TOO_FEW_PODS), "a pod that does not run serves nobody"),
+    row(Codes(&["ENV0010", "ENV0012", "LOG0047", "LOG0112", "LOG0049", "ENV0006", "ENV0007", "ENV0018", "ENV0013", "SEC0017"]), Selects,
+        Codes(TOO_FEW_PODS), "a proxy without its configuration is not ready, and so is its pod"),
+    row(Codes(&["K8S0017"]), SameObject, Codes(&["K8S0018"]), "the rollout has not come to its end"),
+    row(Codes(&["K8S0005"]), Selects, Codes(&["K8S0017", "K8S0018", "K8S0023", "K8S0024", "K8S0070", "CPL0003", "K8S0092", "CPL0008", "NET0003", "IST0173", "ENV0001", "EGR0010"]),
+        "a pod that is not ready gets no requests"),
+    row(Codes(POD_IS_DOWN), EndpointOf, Client(NO_ENDPOINT), "no pod behind the host takes requests"),
+    row(Codes(POD_IS_DOWN), EndpointOf, Client(NO_CONNECTION), "no pod behind the host takes requests"),
+    row(Codes(&["K8S0005", "ENV0007", "ENV0010"]), EndpointOf, Client(NO_ENDPOINT), "no pod behind the host takes requests"),
+    row(Codes(&["K8S0024", "K8S0025", "K8S0018", "K8S0019", "NET0003", "IST0173", "ENV0001", "ENV0002", "ENV0003", "NET0018"]), RoutesTo, Client(NO_ENDPOINT),
+        "without endpoints the proxy answers 503 itself"),
+    row(Codes(&["K8S0024", "K8S0025"]), RoutesTo, Client(NO_CONNECTION), "nobody behind the host takes connections"),
+    row(Codes(&["K8S0024", "K8S0025"]), RoutesTo, Codes(&["ENV0001", "NET0003", "IST0173"]), "the Service has no ready pod"),
+    row(Codes(&["K8S0025"]), SameObject, Codes(&["K8S0024"]), "a Service that selects no pod has no endpoints"),
+    row(Codes(&["K8S0003", "K8S0004", "K8S0006", "K8S0011"]), Selects, Server(&["UF", "UC", "UR", "URX", "application_error"]), "the application was not there"),
+];
