@@ -11,6 +11,7 @@ use super::{
     in_force::{self, Setting},
     problem::Problems,
     symptom::Symptom,
+    unserved,
 };
 use detectors::Certainty;
 use logs::{FailureGroup, Side};
@@ -91,6 +92,7 @@ pub(super) fn explain(mesh: &Mesh, said: Vec<(Option<&Object>, Finding)>, logs: 
             }
             if let Some(finding) = log.finding(failure) {
                 let finding = in_force::amended(mesh, &settings, failure, finding);
+                let finding = unserved::amended(mesh, log.namespace(), failure, finding);
                 let symptoms = vec![Symptom::of_status(failure.response_code)];
                 alone.push(Item {
                     finding,

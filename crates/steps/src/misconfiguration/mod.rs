@@ -13,6 +13,7 @@ mod symptom;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests;
+mod unserved;
 
 use std::collections::BTreeSet;
 
