@@ -24,6 +24,7 @@ mod tokens_not_demanded;
 mod tokens_on_tcp;
 mod unknown_callers;
 mod unknown_hosts;
+mod unmatched_tokens;
 
 use super::Detector;
 
@@ -52,4 +53,5 @@ pub(super) static DETECTORS: &[Detector] = &[
     unknown_hosts::DETECTOR,
     addresses_of_nodes::DETECTOR,
     server_names_differ::DETECTOR,
+    unmatched_tokens::DETECTOR,
 ];
