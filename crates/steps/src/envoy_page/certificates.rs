@@ -72,7 +72,8 @@ mod tests {
     const OLD: &str = "2020-01-01T00:00:00Z";
 
     fn messages(chain: &[&str], roots: &[&str]) -> Vec<String> {
-        let certificates = |ends: &[&str]| -> Vec<Value> { ends.iter().map(|end| json!({"expiration_time": end})).collect() };
+        let certificates =
+            |ends: &[&str]| -> Vec<Value> { ends.iter().map(|end| json!({"expiration_time": end})).collect() };
         let page = json!({"certificates": [{"cert_chain": certificates(chain), "ca_cert": certificates(roots)}]});
         let pod = serde_json::from_value(json!({"metadata": {"name": "cart-1", "namespace": "shop"}})).unwrap();
         let found = findings(Some(&page), &pod, "2026-01-01T00:00:00Z".parse().unwrap());
