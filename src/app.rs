@@ -2,13 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::Semaphore;
-
 use crate::{
     artifacts::Artifacts,
     auth::{Authority, Identify},
     clock::Clock,
-    cluster::Cluster,
+    cluster::{
+        Cluster,
+        budget::{Budget, Pool},
+    },
+    disk::Disk,
     errors::Catalogue,
     history::History,
     runs::Background,
@@ -32,10 +34,12 @@ pub struct App {
     pub catalogue: Arc<Catalogue>,
     pub metrics: Metrics,
     pub limits: Limits,
-    /// A place for each step that may run at once.
-    pub places: Semaphore,
+    /// Room for what all steps read and write.
+    pub budget: Budget,
     /// A place for each stream of logs.
-    pub followers: Arc<Semaphore>,
+    pub followers: Pool,
+    /// What is kept on disk, and whether there is room.
+    pub disk: Disk,
     /// The service's own URL as callers know it, for links in messages.
     pub public_url: Option<String>,
     /// Origins whose pages may call from a browser.

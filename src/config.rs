@@ -95,6 +95,27 @@ pub struct Serve {
     /// Address to listen on.
     #[arg(long, env = "MESHTRIAGE_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// Address of a second port for probes and metrics, without authentication. Let nobody but the cluster reach it.
+    #[arg(long, env = "MESHTRIAGE_OPERATIONS_LISTEN", value_name = "ADDR")]
+    pub operations_listen: Option<SocketAddr>,
+    /// Certificate chain (PEM) of the service; with it, the service speaks TLS. It is read again when it is renewed.
+    #[arg(long, env = "MESHTRIAGE_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key (PEM) of the certificate.
+    #[arg(long, env = "MESHTRIAGE_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Connections at once; beyond, one that has been without a request for longest is closed.
+    #[arg(long, env = "MESHTRIAGE_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 4096)]
+    #[arg(value_parser = clap::value_parser!(u32).range(16..=1_000_000))]
+    pub max_connections: u32,
+    /// Of these from one address. Where all calls come through one proxy, give as many as to all.
+    #[arg(long, env = "MESHTRIAGE_MAX_PEER_CONNECTIONS", value_name = "COUNT", default_value_t = 1024)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_peer_connections: u32,
+    /// Mebibytes that stay free on the disk: beyond, nothing new is kept, and everything can still be read.
+    #[arg(long, env = "MESHTRIAGE_FREE_DISK_MIB", value_name = "MIB", default_value_t = 256)]
+    #[arg(value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
+    pub free_disk_mib: u64,
     /// URL under which callers reach the service, for links in messages and reports: `https://meshtriage.example.com`.
     #[arg(long, env = "MESHTRIAGE_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
@@ -124,10 +145,15 @@ pub struct Serve {
     #[arg(long, env = "MESHTRIAGE_STEP_TIMEOUT", value_name = "SECONDS", default_value_t = 55)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=600))]
     pub step_timeout: u64,
-    /// Steps that may run at once; more wait some seconds, and are then refused with 503.
-    #[arg(long, env = "MESHTRIAGE_MAX_STEPS", value_name = "COUNT", default_value_t = 512)]
+    /// Cheap steps that may run at once; one whose cost is medium counts as 2, a high one as 8. More wait some seconds,
+    /// and are then refused with 503, or with 429 where one caller has most of them.
+    #[arg(long, env = "MESHTRIAGE_MAX_STEPS", value_name = "COUNT", default_value_t = 64)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub max_steps: u16,
+    /// Mebibytes of memory for the large pages that steps read, and for the answers made of them.
+    #[arg(long, env = "MESHTRIAGE_MEMORY_MIB", value_name = "MIB", default_value_t = 512)]
+    #[arg(value_parser = clap::value_parser!(u64).range(16..=1_000_000))]
+    pub memory_mib: u64,
     /// Runs are deleted when they are older than this.
     #[arg(long, env = "MESHTRIAGE_KEEP_DAYS", value_name = "DAYS", default_value_t = 30)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=3650))]

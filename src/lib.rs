@@ -5,6 +5,7 @@ pub mod app;
 pub mod artifacts;
 pub mod auth;
 pub mod config;
+pub mod disk;
 pub mod history;
 pub mod runs;
 pub mod start;
@@ -13,6 +14,6 @@ pub mod terminal;
 pub mod uploads;
 
 pub use {
-    analyzers, cluster, cluster::clock, detectors, envoy, known_errors as errors, logs, mesh, problems,
+    analyzers, cluster, cluster::clock, detectors, envoy, known_errors as errors, logs, mesh, paths, problems,
     recorded_cluster as capture, redact, report, selection, steps, steps::prometheus,
 };

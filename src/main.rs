@@ -1,11 +1,11 @@
 //! Reads the settings, starts telemetry, and does what was asked for.
 
-use std::{io::Write as _, process::ExitCode, sync::Arc, time::Duration};
+use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use clap::Parser as _;
 use meshtriage::{
-    api,
+    api::{self, Bounds, Tls},
     app::App,
     config::{Cli, Command, LogFormat, Serve},
     runs, start, telemetry, terminal,
@@ -18,6 +18,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const GRACE: Duration = Duration::from_secs(20);
 /// How long the end of runs in the background may take to be recorded.
 const STOP: Duration = Duration::from_secs(5);
+const RELOAD_EVERY: Duration = Duration::from_secs(15);
 const CLEAN_EVERY: Duration = Duration::from_hours(1);
 /// Captures that nobody uses take memory.
 const TEND_EVERY: Duration = Duration::from_mins(1);
@@ -76,12 +77,54 @@ async fn run_server(serve: &Serve) -> anyhow::Result<()> {
     }
     let in_order = tokio::spawn(keep_in_order(Arc::clone(&app)));
     let tending = tokio::spawn(tend(Arc::clone(&app)));
-    api::serve(listener, api::router(Arc::clone(&app)), signal(), GRACE).await;
+    let bounds = Bounds {
+        connections: serve.max_connections as usize,
+        per_peer: serve.max_peer_connections as usize,
+        grace: GRACE,
+        ..Bounds::default()
+    };
+    let tls = start::tls(serve)?;
+    let reloading = tokio::spawn(reload(Arc::clone(&app), tls.clone(), serve.keys_file.clone()));
+    let operations = match serve.operations_listen {
+        Some(address) => {
+            let listener = tokio::net::TcpListener::bind(address).await;
+            let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
+            let router = api::operations_router(Arc::clone(&app));
+            Some(tokio::spawn(api::serve(listener, router, std::future::pending(), Duration::ZERO)))
+        }
+        None => None,
+    };
+    api::serve_within(listener, api::router(Arc::clone(&app)), signal(), bounds, tls).await;
     app.background.stop(STOP).await;
     in_order.abort();
     tending.abort();
+    reloading.abort();
+    if let Some(operations) = operations {
+        operations.abort();
+    }
     app.history.close().await;
     Ok(())
+}
+
+/// Reads files again that may have changed: mounted Secrets are renewed under the service.
+async fn reload(app: Arc<App>, tls: Option<Arc<Tls>>, keys: Option<PathBuf>) {
+    let mut ticks = tokio::time::interval(RELOAD_EVERY);
+    loop {
+        ticks.tick().await;
+        match tls.as_ref().map(|tls| tls.reload()) {
+            None | Some(Ok(false)) => {}
+            Some(Ok(true)) => tracing::info!("the certificate was renewed"),
+            Some(Err(error)) => {
+                tracing::warn!("the old certificate stays: {}", meshtriage::cluster::chain(&error));
+            }
+        }
+        let (Some(path), Some(keys)) = (&keys, app.identify.keys()) else { continue };
+        match start::reload_keys(path, keys) {
+            Ok(false) => {}
+            Ok(true) => tracing::info!("the API keys have changed"),
+            Err(error) => tracing::warn!("the API keys stay as they were: {error:#}"),
+        }
+    }
 }
 
 /// Waits for SIGTERM or Ctrl-C.

@@ -12,16 +12,21 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 use sha2::{Digest as _, Sha256};
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::task::spawn_blocking;
 
 use crate::{
+    api::Tls,
     app::{App, Limits},
     artifacts::Artifacts,
     auth::{Authority, Identify, Keys, Rights},
     capture::{self, Capture},
     clock::Clock,
-    cluster::{Cluster, Resource, Settings, Source},
-    config::{AuthMode, CapturesArgs, ClusterArgs, Serve},
+    cluster::{
+        Cluster, Resource, Settings, Source,
+        budget::{Budget, Pool},
+    },
+    config::{AuthMode, ClusterArgs, Serve},
+    disk::Disk,
     errors::Catalogue,
     history::{History, TIME_LIMIT},
     runs::Background,
@@ -65,7 +70,8 @@ pub async fn open_files(path: &Path, args: &ClusterArgs) -> anyhow::Result<Clust
 
 /// An opened recording as a cluster. Its clock stands at the time of the recording.
 pub fn recorded(capture: &Capture, name: String, settings: Settings) -> Cluster {
-    let id = capture.cluster_id().map_or_else(|| format!("recording:{name}"), str::to_owned);
+    // Never that of the cluster that was recorded: whoever may read a recording must not see the history of the cluster.
+    let id = format!("recording:{}", capture.cluster_id().unwrap_or(&name));
     capture.cluster(id, name, settings)
 }
 
@@ -136,6 +142,11 @@ pub async fn app(serve: &Serve) -> anyhow::Result<App> {
     let artifacts = artifacts(serve)?;
     let (catalogue, notes) = catalogue(serve.errors_dir.as_deref())?;
     let uploads = uploads(serve, &cluster)?;
+    let disk = Disk::new(
+        vec![artifacts.root().to_owned(), uploads.root().to_owned()],
+        database_file(&serve.database_url),
+        serve.free_disk_mib << 20,
+    );
     Ok(App {
         clock: Clock::System,
         uploads,
@@ -147,13 +158,14 @@ pub async fn app(serve: &Serve) -> anyhow::Result<App> {
         background: Background::new(usize::from(serve.max_reports)),
         catalogue,
         metrics: Metrics::default(),
+        disk,
         limits: Limits {
             step_timeout: Duration::from_secs(serve.step_timeout),
             keep: Duration::from_hours(u64::from(serve.keep_days) * 24),
             keep_runs: serve.keep_runs,
         },
-        places: Semaphore::new(usize::from(serve.max_steps)),
-        followers: Arc::new(Semaphore::new(16)),
+        budget: Budget::new(u64::from(serve.max_steps), serve.memory_mib << 20),
+        followers: Pool::new(16, 0),
         public_url: serve.public_url.clone(),
         cors_origins: serve.cors_origin.clone(),
         actions_enabled: serve.enable_actions,
@@ -177,17 +189,22 @@ fn uploads(serve: &Serve, cluster: &Cluster) -> anyhow::Result<Uploads> {
     };
     // A capture has a control plane of its own, wherever this cluster has its.
     let settings = Settings { istio_namespace: None, ..cluster.settings().clone() };
-    Ok(Uploads::new(folder, limits_of_uploads(args), Clock::System, settings))
+    Ok(Uploads::new(folder, limits_of_uploads(serve), Clock::System, settings))
+}
+
+/// The file of SQLite.
+fn database_file(url: &str) -> Option<PathBuf> {
+    let file = url.strip_prefix("sqlite:")?.trim_start_matches("//");
+    file.split('?').next().filter(|file| *file != ":memory:").map(PathBuf::from)
 }
 
 /// The folder of a SQLite file.
 fn folder_of_database(url: &str) -> Option<PathBuf> {
-    let file = url.strip_prefix("sqlite:")?.trim_start_matches("//");
-    let file = file.split('?').next().filter(|file| *file != ":memory:")?;
-    Path::new(file).parent().map(Path::to_path_buf)
+    database_file(url)?.parent().map(Path::to_path_buf)
 }
 
-fn limits_of_uploads(args: &CapturesArgs) -> uploads::Limits {
+fn limits_of_uploads(serve: &Serve) -> uploads::Limits {
+    let args = &serve.captures;
     let bytes = |mebibytes: u32| u64::from(mebibytes) << 20;
     uploads::Limits {
         upload_bytes: bytes(args.captures_upload_mib),
@@ -197,8 +214,20 @@ fn limits_of_uploads(args: &CapturesArgs) -> uploads::Limits {
         kept_per_caller: args.captures_caller_count.into(),
         kept_per_caller_bytes: bytes(args.captures_caller_mib),
         keep: Duration::from_hours(u64::from(args.captures_keep) * 24),
+        free_bytes: serve.free_disk_mib << 20,
         ..uploads::Limits::default()
     }
+}
+
+/// The certificate of the service, where it has one.
+pub fn tls(serve: &Serve) -> anyhow::Result<Option<Arc<Tls>>> {
+    let (Some(certificate), Some(key)) = (&serve.tls_cert, &serve.tls_key) else { return Ok(None) };
+    Ok(Some(Arc::new(Tls::open(certificate, key).context("--tls-cert")?)))
+}
+
+/// Reads the file of keys again. Says whether there are other ones now.
+pub fn reload_keys(path: &Path, keys: &Keys) -> anyhow::Result<bool> {
+    Ok(keys.reload(&std::fs::read_to_string(path)?)?)
 }
 
 fn identify(serve: &Serve, cluster: &Cluster) -> anyhow::Result<Identify> {

@@ -61,9 +61,14 @@ async fn make_bug_report(
         return state.answer_prepared(prepared.as_ref(), &Place::own(&state.0, &caller), format).await;
     }
     let key = request_key(&headers, prepared.as_ref())?;
+    state.disk.check_room().map_err(|error| ApiError::new(error::STORAGE_FULL, error.to_string()))?;
     let work = move |work| bug_report::work(work, input);
     // Large, as it holds what it begins.
-    let started = Box::pin(runs::start(&state.0, &caller, prepared, key.as_ref(), work)).await?;
+    let started = match Box::pin(runs::start(&state.0, &caller, prepared, key.as_ref(), work)).await {
+        // A caller who asks again while one is made gets that one.
+        Err(runs::Error::Busy(Some(run))) => runs::Started { run, replayed: true },
+        started => started?,
+    };
     if !wait.is_zero() {
         results::wait_for_end(&state, started.run, wait).await;
     }

@@ -14,9 +14,10 @@ use uuid::Uuid;
 use super::{
     AppState,
     error::{self, ApiError, ApiResult},
-    extract::{Caller, NoParameters, PathOf, StepQuery},
+    extract::{Caller, NoParameters, PathOf, StepQuery, next_page},
 };
 use crate::{
+    auth::Access,
     steps::Invalid,
     uploads::{self, Offer, UploadedCapture},
 };
@@ -120,6 +121,7 @@ async fn upload_capture(
 #[utoipa::path(get, path = "/v1/captures", tag = "captures", params(CapturesQuery),
     responses((status = 200, body = CaptureList), ApiError))]
 async fn list_captures(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
+    let asked = query.asked.clone();
     let query: CapturesQuery = query.read()?;
     let limit = query.limit.unwrap_or(PAGE);
     if !(1..=MAX_PAGE).contains(&limit) {
@@ -133,7 +135,7 @@ async fn list_captures(state: AppState, Caller(caller): Caller, query: StepQuery
     let more = items.len() > limit;
     items.truncate(limit);
     let next_cursor = items.last().filter(|_| more).map(|last| last.id.to_string());
-    let link = next_cursor.as_ref().map(|cursor| format!("</v1/captures?limit={limit}&cursor={cursor}>; rel=\"next\""));
+    let link = next_cursor.as_ref().map(|cursor| next_page("/v1/captures", &asked, cursor));
     let mut response = Json(CaptureList { items, next_cursor }).into_response();
     if let Some(link) = link.and_then(|link| HeaderValue::from_str(&link).ok()) {
         response.headers_mut().insert(header::LINK, link);
@@ -157,7 +159,8 @@ async fn find_capture(
 
 /// Delete a capture
 ///
-/// Its file goes; runs that read it stay in the history until they expire or are deleted.
+/// Its file goes; runs that read it stay in the history until they expire or are deleted. Only for whoever uploaded it, and
+/// for callers who may `delete captures.meshtriage.io`.
 #[utoipa::path(delete, path = "/v1/captures/{id}", tag = "captures", params(("id" = Uuid, Path)),
     responses((status = 204, description = "The capture is gone"), ApiError))]
 async fn delete_capture(
@@ -167,7 +170,14 @@ async fn delete_capture(
     PathOf(id): PathOf<String>,
 ) -> ApiResult<StatusCode> {
     let id = parsed(&id)?;
-    state.uploads.delete(&caller, id).await?;
+    match state.uploads.delete(&caller, id).await {
+        Err(uploads::Error::NotFound)
+            if state.authority.may(&caller, &Access::delete("captures")).await.unwrap_or(false) =>
+        {
+            state.uploads.delete_any(id).await?;
+        }
+        deleted => deleted?,
+    }
     tracing::info!(capture.id = %id, user = %caller.user, "{} deleted capture {id}", caller.user);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -19,6 +19,8 @@ use crate::{
 const LONGEST_TEXT: u64 = 256 << 20;
 /// Items of a list in an answer, which has no other bound.
 const MOST_ITEMS: u64 = 10_000_000;
+/// Answers of the demo by the id of their operation; `tests/it/examples.rs` makes them.
+const EXAMPLES: &str = include_str!("../../openapi/examples.json");
 /// Text in a request that has no bound of its own is bounded by the body.
 const LONGEST_INPUT: u64 = super::MAX_BODY_BYTES as u64;
 
@@ -44,6 +46,7 @@ const LONGEST_INPUT: u64 = super::MAX_BODY_BYTES as u64;
     tags(
         (name = "kubectl", description = "What a person would look up with kubectl"),
         (name = "istioctl", description = "What a person would look up with istioctl"),
+        (name = "mesh", description = "What happens to requests, who reaches whom, and what a change would do"),
         (name = "misc", description = "The guide's miscellaneous issues: what nobody looks up with one command"),
         (name = "errors", description = "Known error messages: reason and recommendation"),
         (name = "runs", description = "History of what was looked at and found"),
@@ -67,6 +70,7 @@ pub fn openapi() -> Value {
     document["info"]["contact"] = json!({ "name": "The operator of this service" });
     document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"] = json!(error::codes());
     paths(&mut document);
+    examples(&mut document);
     share_data(&mut document);
     forget_unused(&mut document);
     for name in ["paths", "components"] {
@@ -113,6 +117,19 @@ fn paths(document: &mut Value) {
     for media in upload.as_object_mut().into_iter().flat_map(Map::values_mut) {
         if media["schema"]["type"] == "array" {
             media["schema"] = json!({ "type": "string", "format": "binary" });
+        }
+    }
+}
+
+fn examples(document: &mut Value) {
+    let examples: Map<String, Value> = serde_json::from_str(EXAMPLES).expect("the examples are JSON");
+    let paths = document["paths"].as_object_mut().expect("there are paths");
+    for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
+        let Some(example) = operation["operationId"].as_str().and_then(|id| examples.get(id)).cloned() else {
+            continue;
+        };
+        if let Some(json) = operation.pointer_mut("/responses/200/content/application~1json") {
+            json["example"] = example;
         }
     }
 }

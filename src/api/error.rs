@@ -12,7 +12,13 @@ use utoipa::{
     openapi::{ContentBuilder, Ref, RefOr, Response as ApiResponse, ResponseBuilder},
 };
 
-use crate::{auth, capture, cluster, history, runs, steps::Invalid, uploads};
+use crate::{
+    auth, capture,
+    cluster::{self, budget::NoRoom},
+    history, runs,
+    steps::Invalid,
+    uploads,
+};
 
 pub(super) type ApiResult<T> = Result<T, ApiError>;
 
@@ -107,7 +113,7 @@ kinds! {
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable", RANGE_NOT_SATISFIABLE, "Range not satisfiable", false,
         "The range begins after the end of the file.";
     RATE_LIMITED = "rate_limited", TOO_MANY_REQUESTS, "Too many requests", true,
-        "Each caller may have one such run at a time.";
+        "Each caller may have one such run at a time, and a share of what may run and be read at once.";
     PAYLOAD_TOO_LARGE = "payload_too_large", PAYLOAD_TOO_LARGE, "Payload too large", false,
         "The body is larger than this path accepts.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", false,
@@ -124,6 +130,12 @@ kinds! {
         "Too many steps are running at once, and none ended soon enough; try again in a moment.";
     HISTORY_UNAVAILABLE = "history_unavailable", SERVICE_UNAVAILABLE, "History unavailable", true,
         "The database with the history of runs cannot be reached. Steps answer all the same.";
+    REVIEW_UNAVAILABLE = "review_unavailable", SERVICE_UNAVAILABLE, "The cluster could not be asked", true,
+        "Who calls, or what they may do, could not be asked of the cluster; without an answer nobody is let in.";
+    ANSWER_TOO_LONG = "answer_too_long", UNPROCESSABLE_ENTITY, "The answer is too long", false,
+        "In the format that was asked for the answer would be too long: ask for JSON, or for less.";
+    FOREIGN_ORIGIN = "foreign_origin", FORBIDDEN, "Foreign origin", false,
+        "Without authentication, only this machine is answered: call `localhost`, and from no page of another site.";
     CLUSTER_TIMEOUT = "cluster_timeout", GATEWAY_TIMEOUT, "Cluster timed out", true,
         "The cluster took too long to answer.";
 }
@@ -195,17 +207,20 @@ impl From<cluster::Error> for ApiError {
         let kind = match &error {
             // The API server is well, and says that it was asked for something wrong: mostly a label selector.
             Error::Api { status: 400, .. } | Error::InvalidName { .. } => VALIDATION_FAILED,
+            Error::Api { reason, .. } if reason == auth::REVIEW_FAILED => REVIEW_UNAVAILABLE,
             Error::Unreachable { .. } | Error::Malformed { .. } | Error::Api { .. } | Error::TooLarge { .. } => {
                 CLUSTER_UNREACHABLE
             }
-            Error::TimedOut { .. }
-            | Error::Pod(PodHttpError::TimedOut { .. } | PodHttpError::Silent { .. } | PodHttpError::NotAsked { .. }) => {
+            Error::TimedOut { .. } | Error::Pod(PodHttpError::TimedOut { .. } | PodHttpError::Silent { .. }) => {
                 CLUSTER_TIMEOUT
             }
+            // Too many ask the same pod or node.
+            Error::Pod(PodHttpError::NotAsked { .. }) => OVERLOADED,
             Error::Pod(_) => POD_UNREACHABLE,
             Error::NotFound { .. } => NOT_FOUND,
             Error::Forbidden { .. } => FORBIDDEN,
             Error::NotRecorded { .. } => NOT_RECORDED,
+            Error::NoRoom(refused) => return (*refused).into(),
             Error::Refused { .. } => CONFLICT,
             Error::ReadOnly => CAPTURE_IS_READ_ONLY,
             Error::Input { field, why } => return vec![Invalid::new(field, "unknown_value", why)].into(),
@@ -220,12 +235,27 @@ impl From<cluster::Error> for ApiError {
     }
 }
 
+impl From<runs::TooLong> for ApiError {
+    fn from(error: runs::TooLong) -> Self {
+        Self::new(ANSWER_TOO_LONG, error.to_string())
+    }
+}
+
+impl From<NoRoom> for ApiError {
+    fn from(error: NoRoom) -> Self {
+        match error {
+            NoRoom::Full => Self::new(OVERLOADED, error.to_string()),
+            NoRoom::Share => Self::new(RATE_LIMITED, error.to_string()).retry_after(1),
+        }
+    }
+}
+
 impl From<runs::Error> for ApiError {
     fn from(error: runs::Error) -> Self {
         match error {
             runs::Error::Cluster(error) => error.into(),
             runs::Error::ActionsDisabled => Self::new(ACTIONS_DISABLED, ACTIONS_DISABLED.about),
-            runs::Error::Overloaded => Self::new(OVERLOADED, OVERLOADED.about),
+            runs::Error::NoRoom(error) => error.into(),
             error @ runs::Error::TimedOut(_) => Self::new(CLUSTER_TIMEOUT, error.to_string()),
             runs::Error::Invalid(invalid) => invalid.into_vec().into(),
             runs::Error::Busy(run) => {
@@ -245,7 +275,8 @@ impl From<auth::Denied> for ApiError {
     fn from(error: auth::Denied) -> Self {
         match error {
             auth::Denied::Missing | auth::Denied::Unknown => Self::new(UNAUTHENTICATED, error.to_string()),
-            auth::Denied::CannotAsk(_) => Self::new(CLUSTER_UNREACHABLE, cluster::chain(&error)),
+            auth::Denied::TooMany => Self::new(RATE_LIMITED, error.to_string()).retry_after(1),
+            auth::Denied::CannotAsk(_) => Self::new(REVIEW_UNAVAILABLE, cluster::chain(&error)).retry_after(1),
         }
     }
 }
@@ -288,9 +319,10 @@ impl From<uploads::Error> for ApiError {
     }
 }
 
-impl From<kube::Error> for ApiError {
-    fn from(error: kube::Error) -> Self {
-        Self::new(CLUSTER_UNREACHABLE, cluster::chain(&error))
+/// Of a question what a caller may do.
+impl From<std::sync::Arc<kube::Error>> for ApiError {
+    fn from(error: std::sync::Arc<kube::Error>) -> Self {
+        Self::new(REVIEW_UNAVAILABLE, cluster::chain(&*error)).retry_after(1)
     }
 }
 

@@ -19,6 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     accept,
     error::{self, ApiError},
+    serve::Peer,
 };
 use crate::{
     app::App,
@@ -64,7 +65,8 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let app = AppState::from_ref(state);
         let credential = credential(parts);
-        Ok(Self(app.identify.caller(credential).await?))
+        let peer = parts.extensions.get::<Peer>().map(|peer| peer.0);
+        Ok(Self(app.identify.caller(credential, peer).await?))
     }
 }
 
@@ -167,6 +169,16 @@ pub(super) struct StepQuery {
     pub(super) format: Format,
     /// How much of the answer is wanted.
     pub(super) view: View,
+    /// All of the query, as it came.
+    pub(super) asked: String,
+}
+
+/// `Link: rel="next"` ([RFC 8288](https://www.rfc-editor.org/rfc/rfc8288)): the same question, from the cursor on.
+pub(super) fn next_page(path: &str, asked: &str, cursor: &str) -> String {
+    let others = url::form_urlencoded::parse(asked.as_bytes()).filter(|(name, _)| name != "cursor");
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(others).append_pair("cursor", cursor);
+    format!("<{path}?{}>; rel=\"next\"", query.finish())
 }
 
 impl StepQuery {
@@ -259,7 +271,7 @@ impl<S: Send + Sync> FromRequestParts<S> for StepQuery {
             Some(format) => format,
             None => accept::format(&parts.headers)?,
         };
-        Ok(Self { pairs, capture, format, view })
+        Ok(Self { pairs, capture, format, view, asked: query.to_owned() })
     }
 }
 

@@ -15,9 +15,41 @@ use super::{
     AppState,
     error::{self, ApiError},
 };
+use crate::redact::redact_text;
 
 pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PROBLEM: &str = "application/problem+json";
+
+/// What may be shown of an answer in a browser: nothing that it names, and not within a page of somebody else.
+const CONTENT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+
+/// Without authentication, only this machine is answered: a page of another site could send its visitor's browser here,
+/// under a name that it has made to stand for a loopback address.
+pub(super) async fn only_this_machine(state: AppState, request: Request, next: Next) -> Response {
+    if !state.identify.is_open() {
+        return next.run(request).await;
+    }
+    let headers = request.headers();
+    let host = headers.get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+    let host = host.or_else(|| request.uri().authority().map(http::uri::Authority::as_str));
+    let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+    let is_ours = |origin: &str| {
+        let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        host.is_some_and(is_this_machine)
+    };
+    let is_named = headers.get(header::ORIGIN).is_some_and(|origin| state.cors_origins.contains(origin));
+    if host.is_none_or(is_this_machine) && (is_named || origin.is_none_or(is_ours)) {
+        return next.run(request).await;
+    }
+    ApiError::new(error::FOREIGN_ORIGIN, error::FOREIGN_ORIGIN.about).into_response()
+}
+
+/// Whether a name with or without a port is one of this machine.
+fn is_this_machine(host: &str) -> bool {
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let name = host.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(host, |(name, _)| name);
+    name.eq_ignore_ascii_case("localhost") || matches!(name, "127.0.0.1" | "[::1]")
+}
 
 /// The outermost layer.
 pub(super) async fn around(state: AppState, mut request: Request, next: Next) -> Response {
@@ -38,6 +70,10 @@ pub(super) async fn around(state: AppState, mut request: Request, next: Next) ->
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+    // The documentation has a policy of its own.
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(CONTENT_POLICY));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 
     let status = response.status();
     let elapsed = started.elapsed();
@@ -56,7 +92,16 @@ fn request_id(request: &Request) -> String {
         (1..=128).contains(&id.len())
             && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
-    own.filter(plain).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+    let traced = request.headers().get("traceparent").and_then(|value| value.to_str().ok()).and_then(trace);
+    own.filter(plain).or(traced).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}
+
+/// The trace that the request is part of (<https://www.w3.org/TR/trace-context/>): its log line is found by it.
+fn trace(parent: &str) -> Option<&str> {
+    let (_, rest) = parent.split_once('-')?;
+    let id = rest.split('-').next()?;
+    let good = id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) && id.bytes().any(|b| b != b'0');
+    good.then_some(id)
 }
 
 /// Gives an error its body. What axum itself refuses has none of ours yet.
@@ -64,7 +109,7 @@ fn with_problem(response: Response, path: &str, id: &str, plain_json: bool) -> R
     let status = response.status();
     let ours = response.extensions().get::<ApiError>().cloned();
     let error = match ours {
-        Some(error) => error,
+        Some(error) => ApiError { detail: redact_text(&error.detail).into_owned(), ..error },
         None if (status.is_client_error() || status.is_server_error()) && !has_body(&response) => bare(status),
         None => return response,
     };

@@ -22,17 +22,19 @@ const OF_STEPS: [&str; 3] = ["/v1/kubectl/", "/v1/istioctl/", "/v1/misc/"];
 /// Larger than any catalogue.
 const MOST_BYTES: usize = 64 << 20;
 
-/// HEAD of a step says how it would be answered, and does not carry it out; OPTIONS says which methods there are.
-pub(super) async fn head_and_options(state: AppState, request: Request, next: Next) -> Response {
-    let method = request.method().clone();
-    if method == Method::HEAD && reads(request.extensions().get::<MatchedPath>()) {
-        return head(&state, request).await;
-    }
-    if method != Method::OPTIONS {
+/// HEAD of a step says how it would be answered, and does not carry it out.
+pub(super) async fn head(state: AppState, request: Request, next: Next) -> Response {
+    if *request.method() != Method::HEAD || !reads(request.extensions().get::<MatchedPath>()) {
         return next.run(request).await;
     }
+    answer_to_head(&state, request).await
+}
+
+/// OPTIONS says which methods there are.
+pub(super) async fn options(request: Request, next: Next) -> Response {
+    let asked = *request.method() == Method::OPTIONS;
     let response = next.run(request).await;
-    match response.headers().get(header::ALLOW).cloned() {
+    match response.headers().get(header::ALLOW).filter(|_| asked) {
         Some(allow) if response.status() == StatusCode::METHOD_NOT_ALLOWED => {
             let allow = format!("{},OPTIONS", allow.to_str().unwrap_or_default());
             let allow = HeaderValue::from_str(&allow).unwrap_or(HeaderValue::from_static("OPTIONS"));
@@ -49,7 +51,7 @@ fn reads(path: Option<&MatchedPath>) -> bool {
     !posted && OF_STEPS.iter().any(|of| path.starts_with(of))
 }
 
-async fn head(state: &AppState, request: Request) -> Response {
+async fn answer_to_head(state: &AppState, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
     if let Err(error) = Caller::from_request_parts(&mut parts, state).await {
         return error.into_response();

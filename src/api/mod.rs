@@ -2,6 +2,7 @@
 
 mod accept;
 mod artifacts;
+mod body;
 mod bug_report;
 mod captures;
 mod codes;
@@ -16,6 +17,7 @@ mod install;
 mod istioctl;
 mod kubectl;
 mod layers;
+mod mesh;
 mod methods;
 mod misc;
 mod operations;
@@ -28,7 +30,7 @@ mod steps;
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Router, extract::DefaultBodyLimit, middleware, response::Response};
+use axum::{Router, extract::DefaultBodyLimit, middleware, response::Response, routing::get};
 use http::{HeaderValue, header};
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -45,11 +47,12 @@ pub use codes::{FindingCode, codes};
 pub use document::openapi;
 pub use error::Problem;
 pub use extract::AppState;
-pub use serve::serve;
+pub use serve::{Bounds, Peer, Tls, TlsError, serve, serve_within};
 
 use crate::{
     app::App,
     auth,
+    cluster::aside,
     runs::{Place, Wanted, execute, render},
     steps::{AnyStep, Inputs, Prepared},
 };
@@ -67,6 +70,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .merge(istioctl::routes())
         .merge(proxies::routes())
         .merge(install::routes())
+        .merge(mesh::routes())
         .merge(misc::routes())
         .merge(bug_report::routes())
         .routes(routes!(errors::lookup_errors))
@@ -105,7 +109,7 @@ pub fn router(app: Arc<App>) -> Router {
     let timeout = state.limits.step_timeout + Duration::from_secs(5);
     let (router, _) = routes().split_for_parts();
     let (uploads, _) = captures::upload_route().split_for_parts();
-    router
+    let all = router
         .merge(docs::routes())
         .merge(entrance::routes())
         .fallback(operations::no_such_path)
@@ -113,13 +117,25 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(TimeoutLayer::with_status_code(http::StatusCode::GATEWAY_TIMEOUT, timeout))
         // Uploads have limits of their own.
         .merge(uploads)
-        .layer(middleware::from_fn_with_state(state.clone(), methods::head_and_options))
+        .layer(middleware::from_fn_with_state(state.clone(), methods::head))
         .layer(CatchPanicLayer::custom(layers::panicked))
         // What is packed already stays as it is: a part of it would be of no use otherwise.
         .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(NotForContentType::new(PACKED))))
+        .layer(middleware::from_fn_with_state(state.clone(), layers::only_this_machine))
         .layer(tower::util::option_layer(methods::cross_origin(&state.cors_origins)))
         .layer(middleware::from_fn_with_state(state.clone(), layers::around))
-        .with_state(state)
+        .with_state(state);
+    // Around all of it, since which methods a path has is known at its outside only.
+    Router::new().fallback_service(all).layer(middleware::from_fn(methods::options))
+}
+
+/// What probes and the collector of metrics need, without authentication: for a port that only they can reach.
+pub fn operations_router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/livez", get(operations::livez))
+        .route("/readyz", get(operations::readyz))
+        .route("/metrics", get(operations::numbers))
+        .with_state(AppState(app))
 }
 
 impl AppState {
@@ -168,9 +184,15 @@ impl AppState {
         let format = wanted.format;
         // A step's future is large, and would make that of every handler so.
         let answered = Box::pin(execute(&self.0, place, prepared, format)).await?;
-        let run = &answered.answer.run;
-        let text = render(&answered, prepared.about().title, self.public_url.as_deref(), wanted);
-        let mut response = Response::new(axum::body::Body::from(text));
+        let run = answered.answer.run.clone();
+        let text = aside(|| render(&answered, prepared.about().title, self.public_url.as_deref(), wanted))?;
+        // Freed, and not kept until the last byte is sent.
+        drop(answered);
+        let claim = place.take_claim();
+        if let Some(claim) = &claim {
+            claim.settle(text.len() as u64);
+        }
+        let mut response = Response::new(body::held(text, claim));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
         // For formats without the envelope.

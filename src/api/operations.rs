@@ -89,7 +89,8 @@ pub(super) async fn livez() -> Json<Health> {
 
 /// Can the service answer
 ///
-/// 200 when cluster and history can be reached, else 503. `?verbose` says more.
+/// 200 when cluster and history can be reached, else 503. A full disk makes `status` `degraded`: everything can be read, and
+/// nothing new is kept. `?verbose` says more.
 #[utoipa::path(get, path = "/readyz", tag = "operations", security(()),
     params(("verbose" = Option<String>, Query, description = "List every check, with what the operator should know")),
     responses((status = 200, body = Health), (status = 503, body = Health)))]
@@ -97,8 +98,13 @@ pub(super) async fn readyz(state: AppState, query: StepQuery) -> Response {
     let verbose = query.pairs.iter().any(|(name, _)| name == "verbose");
     let version = state.cluster.version().await.map(|_| ()).map_err(|error| cluster::chain(&error));
     let history = state.history.ready().await.map_err(|error| cluster::chain(&error));
-    let mut checks = vec![check("cluster", version), check("history", history)];
+    let database = state.disk.check_database().map_err(|error| error.to_string());
+    // Without room everything can still be read.
+    let room = state.disk.check_room().map_err(|error| error.to_string());
+    let is_degraded = room.is_err();
+    let mut checks = vec![check("cluster", version), check("history", history.and(database))];
     let ok = checks.iter().all(|check| check.ok);
+    checks.push(check("disk", room));
     if verbose {
         let notes =
             state.notes.iter().map(|note| HealthCheck { name: "errors-dir", ok: false, why: Some(note.clone()) });
@@ -107,7 +113,12 @@ pub(super) async fn readyz(state: AppState, query: StepQuery) -> Response {
         checks.retain(|check| !check.ok);
     }
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Health { status: if ok { "ok" } else { "unavailable" }, checks })).into_response()
+    let said = match (ok, is_degraded) {
+        (false, _) => "unavailable",
+        (true, true) => "degraded",
+        (true, false) => "ok",
+    };
+    (status, Json(Health { status: said, checks })).into_response()
 }
 
 fn check(name: &'static str, result: Result<(), String>) -> HealthCheck {
@@ -116,10 +127,15 @@ fn check(name: &'static str, result: Result<(), String>) -> HealthCheck {
 
 /// Metrics
 ///
-/// The service's own numbers, as OpenMetrics.
-#[utoipa::path(get, path = "/metrics", tag = "operations", security(()),
-    responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
-pub(super) async fn metrics(state: AppState) -> Response {
+/// The service's own numbers, as OpenMetrics. With `--operations-listen` they are open on a port of their own.
+#[utoipa::path(get, path = "/metrics", tag = "operations",
+    responses((status = 200, body = String, content_type = "application/openmetrics-text"), ApiError))]
+pub(super) async fn metrics(state: AppState, _: Caller) -> Response {
+    numbers(state).await
+}
+
+/// The same for whoever reaches the port of operations.
+pub(super) async fn numbers(state: AppState) -> Response {
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, content_type)], state.metrics.text()).into_response()
 }

@@ -162,7 +162,8 @@ pub(super) fn ended(state: &AppState, run: Run, wanted: Wanted) -> ApiResult<Res
     let answered = answered(run)?;
     let step = &answered.answer.run.step;
     let title = steps::find(step).map_or(step.as_str(), |step| step.about().title).to_owned();
-    let mut response = render(&answered, &title, state.public_url.as_deref(), wanted).into_response();
+    let base = state.public_url.as_deref();
+    let mut response = cluster::aside(|| render(&answered, &title, base, wanted))?.into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(wanted.format.content_type()));
     Ok(response)
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{
     AppState, captures,
     error::{self, ApiError, ApiResult},
-    extract::{Caller, NoParameters, PathOf, StepQuery},
+    extract::{Caller, NoParameters, PathOf, StepQuery, next_page},
     results::{Moving, is_done},
 };
 use crate::{
@@ -115,6 +115,7 @@ pub(super) struct RunDetails {
 #[utoipa::path(get, path = "/v1/runs", tag = "runs", params(RunsQuery),
     responses((status = 200, body = RunList), ApiError))]
 pub(super) async fn list_runs(state: AppState, Caller(caller): Caller, query: StepQuery) -> ApiResult<Response> {
+    let asked = query.asked.clone();
     let query: RunsQuery = split_lists(query).read()?;
     let limit = query.limit.unwrap_or(PAGE);
     if !(1..=MAX_PAGE).contains(&limit) {
@@ -161,7 +162,7 @@ pub(super) async fn list_runs(state: AppState, Caller(caller): Caller, query: St
         }
     }
     let next_cursor = after.filter(|_| more).map(|cursor| cursor.to_string());
-    let link = next_cursor.as_ref().map(|cursor| format!("</v1/runs?cursor={cursor}>; rel=\"next\""));
+    let link = next_cursor.as_ref().map(|cursor| next_page("/v1/runs", &asked, cursor));
     let mut response = Json(RunList { items, next_cursor }).into_response();
     if let Some(link) = link.and_then(|link| HeaderValue::from_str(&link).ok()) {
         response.headers_mut().insert(header::LINK, link);
@@ -195,7 +196,8 @@ pub(super) async fn find_run(
 
 /// Delete a run
 ///
-/// Takes a run out of the history, with the files that it has left. One that is under way must be canceled first.
+/// Takes a run out of the history, with the files that it has left. One that is under way must be canceled first. Only for
+/// whoever asked for it, and for callers who may `delete runs.meshtriage.io`.
 #[utoipa::path(delete, path = "/v1/runs/{id}", tag = "runs", params(("id" = Uuid, Path)),
     responses((status = 204, description = "The run is gone"), ApiError))]
 pub(super) async fn delete_run(
@@ -205,6 +207,11 @@ pub(super) async fn delete_run(
     PathOf(id): PathOf<String>,
 ) -> ApiResult<StatusCode> {
     let run = visible(&state, &caller, &id).await?;
+    let is_own = caller.rights == auth::Rights::All || caller.user == run.header.requested_by;
+    if !is_own && !state.authority.may(&caller, &auth::Access::delete("runs")).await.unwrap_or(false) {
+        let detail = "a run is deleted by whoever asked for it, or with the permission to delete runs.meshtriage.io";
+        return Err(ApiError::new(error::FORBIDDEN, detail));
+    }
     if !is_done(&run.header) {
         return Err(ApiError::new(error::RUN_NOT_FINISHED, error::RUN_NOT_FINISHED.about));
     }

@@ -57,6 +57,11 @@ impl Artifacts {
         Ok(Self { root: folder.path().to_owned(), limit_bytes, _temporary: Some(folder) })
     }
 
+    /// Where they are.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     fn of(&self, run: Uuid) -> PathBuf {
         self.root.join(run.to_string())
     }

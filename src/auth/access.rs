@@ -2,10 +2,14 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-use super::{Authority, Caller};
+use super::{Authority, Caller, Rights};
+use crate::cluster::chain;
 use http::{Method, Request, Response, StatusCode};
 use kube::{
     Client,
@@ -33,16 +37,36 @@ impl Access {
         }
     }
 
-    /// Everything that a request needs. A websocket arrives as a GET, but is what kubectl does with a POST: API servers
+    /// A permission on what the service itself keeps. The cluster has no such resource; its roles may grant it all the same.
+    pub fn delete(resource: &str) -> Self {
+        Self {
+            verb: "delete".to_owned(),
+            group: "meshtriage.io".to_owned(),
+            resource: resource.to_owned(),
+            subresource: String::new(),
+            namespace: None,
+            name: None,
+        }
+    }
+
+    /// Everything that a request needs; `None` for what is no resource, such as `/metrics` of the API server, where nobody
+    /// could be asked. A websocket arrives as a GET, but is what kubectl does with a POST: API servers
     /// ask for `get`, and from 1.35 on for `create` as well.
-    fn needed(method: &Method, path: &str, query: &str) -> Vec<Self> {
-        let Some(access) = Self::of(method, path, query) else { return Vec::new() };
+    fn needed(method: &Method, path: &str, query: &str) -> Option<Vec<Self>> {
+        // What the API server would take for another path.
+        if path.contains("..") || path.contains('%') || path.contains("//") {
+            return None;
+        }
+        if is_discovery(method, path) {
+            return Some(Vec::new());
+        }
+        let access = Self::of(method, path, query)?;
         let upgrade = matches!(access.subresource.as_str(), "portforward" | "exec" | "attach");
         if upgrade && access.verb == "get" {
             let create = Self { verb: "create".to_owned(), ..access.clone() };
-            vec![create, access]
+            Some(vec![create, access])
         } else {
-            vec![access]
+            Some(vec![access])
         }
     }
 
@@ -92,19 +116,40 @@ impl Access {
     }
 }
 
+/// What every caller may read: versions, and which resources there are.
+fn is_discovery(method: &Method, path: &str) -> bool {
+    let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let is_read = matches!(*method, Method::GET | Method::HEAD);
+    is_read && matches!(parts.as_slice(), ["version" | "api" | "apis"] | ["api", _] | ["apis", _] | ["apis", _, _])
+}
+
+/// Permissions asked for in one run; a caller who may not list a whole cluster has one for each namespace and resource.
+const ASKED: usize = 2_000;
+
 /// The permissions that a run has used, so that reading it later needs the same ones.
 #[derive(Debug, Clone, Default)]
-pub struct Trail(Arc<Mutex<BTreeSet<Access>>>);
+pub struct Trail {
+    used: Arc<Mutex<BTreeSet<Access>>>,
+    asked: Arc<AtomicUsize>,
+}
 
 impl Trail {
     pub fn used(&self) -> Vec<Access> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     fn note(&self, access: Access) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(access.for_trail());
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(access.for_trail());
+    }
+
+    /// Whether one more may be asked for.
+    fn ask(&self) -> bool {
+        self.asked.fetch_add(1, Ordering::Relaxed) < ASKED
     }
 }
+
+/// Reason of a `Status` for what could not be asked.
+pub const REVIEW_FAILED: &str = "ReviewFailed";
 
 pub(super) fn guarded(authority: Authority, caller: Arc<Caller>, trail: Trail) -> Client {
     let namespace = authority.own.default_namespace().to_owned();
@@ -112,30 +157,52 @@ pub(super) fn guarded(authority: Authority, caller: Arc<Caller>, trail: Trail) -
         let (authority, caller, trail) = (authority.clone(), Arc::clone(&caller), trail.clone());
         async move {
             let uri = request.uri();
-            for access in Access::needed(request.method(), uri.path(), uri.query().unwrap_or_default()) {
-                if !authority.may(&caller, &access).await? {
-                    return Ok(forbidden(&caller, &access));
+            let needed = Access::needed(request.method(), uri.path(), uri.query().unwrap_or_default());
+            let Some(needed) = needed else {
+                let why = format!("{:?} may not read {}: nobody can be asked for that", caller.user, uri.path());
+                return Ok(refusal(StatusCode::FORBIDDEN, "Forbidden", why));
+            };
+            for access in needed {
+                if caller.rights == Rights::Reviewed && !trail.ask() {
+                    let why = format!("not asked: one run may ask for {ASKED} permissions; name fewer namespaces");
+                    return Ok(refusal(StatusCode::FORBIDDEN, "Forbidden", why));
                 }
-                trail.note(access);
+                match authority.may(&caller, &access).await {
+                    Ok(true) => trail.note(access),
+                    Ok(false) => {
+                        let why = format!("{:?} may not {}", caller.user, access.words());
+                        return Ok(refusal(StatusCode::FORBIDDEN, "Forbidden", why));
+                    }
+                    // Who cannot be asked for is not let in.
+                    Err(error) => {
+                        let why = format!(
+                            "whether {:?} may {} could not be asked: {}",
+                            caller.user,
+                            access.words(),
+                            chain(&*error)
+                        );
+                        return Ok(refusal(StatusCode::SERVICE_UNAVAILABLE, REVIEW_FAILED, why));
+                    }
+                }
             }
-            authority.own.send(request).await
+            authority.own.send(request).await.map_err(tower::BoxError::from)
         }
     });
     Client::new(service, namespace)
 }
 
 /// What the API server itself would answer.
-fn forbidden(caller: &Caller, access: &Access) -> Response<Body> {
+fn refusal(code: StatusCode, reason: &str, message: String) -> Response<Body> {
     let status = Status {
         status: Some(StatusSummary::Failure),
-        code: StatusCode::FORBIDDEN.as_u16(),
-        message: format!("{:?} may not {}", caller.user, access.words()),
-        reason: "Forbidden".to_owned(),
+        code: code.as_u16(),
+        message,
+        reason: reason.to_owned(),
         ..Status::default()
     };
     let body = serde_json::to_vec(&status).expect("a Status is JSON");
     Response::builder()
-        .status(StatusCode::FORBIDDEN)
+        .status(code)
         .header(http::header::CONTENT_TYPE, "application/json")
         .body(Body::from(body))
         .expect("the parts are valid")
@@ -148,8 +215,8 @@ mod tests {
 
     fn words(method: &Method, path: &str) -> Option<String> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let needed: Vec<_> = Access::needed(method, path, query).iter().map(Access::words).collect();
-        (!needed.is_empty()).then(|| needed.join(" and "))
+        let needed: Vec<_> = Access::needed(method, path, query)?.iter().map(Access::words).collect();
+        Some(needed.join(" and "))
     }
 
     #[test]
@@ -182,7 +249,15 @@ mod tests {
     #[test]
     fn discovery_needs_no_permission() {
         for path in ["/version", "/api", "/apis", "/api/v1", "/apis/apps/v1"] {
+            assert_eq!(words(&Method::GET, path).unwrap(), "", "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_resource_is_refused() {
+        for path in ["/metrics", "/logs/", "/healthz", "/", "/openapi/v3", "/version/..%2fmetrics", "/api/../metrics"] {
             assert_eq!(words(&Method::GET, path), None, "{path}");
         }
+        assert_eq!(words(&Method::POST, "/version"), None);
     }
 }

@@ -1,12 +1,18 @@
 //! API keys for bots that cannot hold a Kubernetes token. A file, mounted from a Secret, lists the hash of each key and
 //! the Kubernetes user and groups that it stands for.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::{Caller, Rights};
+
+/// The group of everybody who is known.
+const AUTHENTICATED: &str = "system:authenticated";
 
 /// Why the file of keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -19,9 +25,9 @@ pub enum KeysError {
     Bad { name: String, why: &'static str },
 }
 
-/// The keys that are let in.
+/// The keys that are let in. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct Keys(Vec<Key>);
+pub struct Keys(Arc<RwLock<Vec<Key>>>);
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,7 +35,7 @@ struct File {
     keys: Vec<Key>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Key {
     name: String,
@@ -44,20 +50,17 @@ struct Key {
 impl Keys {
     /// Reads `keys: [{name, sha256, user, groups}]`.
     pub fn parse(text: &str) -> Result<Self, KeysError> {
-        let file: File = serde_saphyr::from_str(text).map_err(|error| KeysError::Malformed(error.to_string()))?;
-        if file.keys.is_empty() {
-            return Err(KeysError::Empty);
-        }
-        for key in &file.keys {
-            let bad = |why| KeysError::Bad { name: key.name.clone(), why };
-            if key.sha256.len() != 64 || !key.sha256.chars().all(|c| c.is_ascii_hexdigit()) {
-                return Err(bad("sha256 must be 64 hexadecimal digits"));
-            }
-            if key.user.is_empty() {
-                return Err(bad("user must name a Kubernetes user"));
-            }
-        }
-        Ok(Self(file.keys))
+        Ok(Self(Arc::new(RwLock::new(read(text)?))))
+    }
+
+    /// Reads the file anew, since keys are made and taken back. Says whether there are other ones now; while the file is
+    /// of no use, those of before stay.
+    pub fn reload(&self, text: &str) -> Result<bool, KeysError> {
+        let keys = read(text)?;
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = *known != keys;
+        *known = keys;
+        Ok(changed)
     }
 
     pub(super) fn find(&self, key: &str, rights: Rights) -> Option<Caller> {
@@ -65,15 +68,38 @@ impl Keys {
         for byte in Sha256::digest(key.as_bytes()) {
             let _ = write!(hash, "{byte:02x}");
         }
-        let found = self.0.iter().find(|known| known.sha256.eq_ignore_ascii_case(&hash))?;
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let found = known.iter().find(|known| known.sha256.eq_ignore_ascii_case(&hash))?;
+        let mut groups = found.groups.clone();
+        // As the API server does with everybody whom it knows.
+        if !groups.iter().any(|group| group == AUTHENTICATED) {
+            groups.push(AUTHENTICATED.to_owned());
+        }
         Some(Caller {
             user: found.user.clone(),
             uid: None,
-            groups: found.groups.clone(),
+            groups,
             extra: vec![("meshtriage/key".to_owned(), vec![found.name.clone()])],
             rights,
         })
     }
+}
+
+fn read(text: &str) -> Result<Vec<Key>, KeysError> {
+    let file: File = serde_saphyr::from_str(text).map_err(|error| KeysError::Malformed(error.to_string()))?;
+    if file.keys.is_empty() {
+        return Err(KeysError::Empty);
+    }
+    for key in &file.keys {
+        let bad = |why| KeysError::Bad { name: key.name.clone(), why };
+        if key.sha256.len() != 64 || !key.sha256.chars().all(|c| c.is_ascii_hexdigit()) {
+            return Err(bad("sha256 must be 64 hexadecimal digits"));
+        }
+        if key.user.is_empty() {
+            return Err(bad("user must name a Kubernetes user"));
+        }
+    }
+    Ok(file.keys)
 }
 
 #[cfg(test)]
@@ -94,7 +120,21 @@ mod tests {
         let hash = Sha256::digest(b"k").iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         let file = format!("keys:\n- {{name: bot, sha256: {hash}, user: bot, groups: [ops]}}\n");
         let caller = Keys::parse(&file).unwrap().find("k", Rights::Reviewed).unwrap();
-        assert_eq!((caller.user.as_str(), caller.groups.as_slice()), ("bot", ["ops".to_owned()].as_slice()));
+        assert_eq!(caller.user, "bot");
+        assert_eq!(caller.groups, ["ops", "system:authenticated"]);
+    }
+
+    #[test]
+    fn keys_of_a_file_that_has_changed_are_known_at_once() {
+        let hash = |key: &str| Sha256::digest(key).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let file = |key: &str| format!("keys:\n- {{name: bot, sha256: {}, user: bot}}\n", hash(key));
+        let keys = Keys::parse(&file("one")).unwrap();
+        let shared = keys.clone();
+        assert!(!keys.reload(&file("one")).unwrap());
+        assert!(keys.reload(&file("two")).unwrap());
+        assert!(shared.find("one", Rights::Reviewed).is_none() && shared.find("two", Rights::Reviewed).is_some());
+        keys.reload("keys: []").unwrap_err();
+        assert!(shared.find("two", Rights::Reviewed).is_some());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! which asks the cluster whether *the caller* may do that (SubjectAccessReview), whatever the step is.
 
 mod access;
+mod attempts;
 mod identify;
 mod keys;
 mod review;
@@ -13,8 +14,8 @@ use std::{sync::Arc, time::Duration};
 use k8s_openapi::api::authorization::v1::SubjectAccessReviewSpec;
 use kube::Client;
 
-pub use access::{Access, Trail};
-pub use identify::{Denied, Identify};
+pub use access::{Access, REVIEW_FAILED, Trail};
+pub use identify::{Denied, Identify, Tokens};
 pub use keys::{Keys, KeysError};
 
 /// How long an answer of the cluster about a caller is trusted.
@@ -47,6 +48,12 @@ impl Caller {
         Self { user: "anonymous".to_owned(), uid: None, groups: Vec::new(), extra: Vec::new(), rights: Rights::All }
     }
 
+    /// Whether what another one owns is his: by uid where both have one, as a name may be given again.
+    pub fn is(&self, user: &str, uid: Option<&str>) -> bool {
+        let same = self.uid.as_deref().zip(uid).is_none_or(|(own, other)| own == other);
+        self.user == user && same
+    }
+
     fn spec(&self) -> SubjectAccessReviewSpec {
         SubjectAccessReviewSpec {
             user: Some(self.user.clone()),
@@ -73,17 +80,13 @@ impl Authority {
     }
 
     /// Whether the caller may do this.
-    pub async fn may(&self, caller: &Arc<Caller>, access: &Access) -> Result<bool, kube::Error> {
+    pub async fn may(&self, caller: &Arc<Caller>, access: &Access) -> Result<bool, Arc<kube::Error>> {
         if caller.rights == Rights::All {
             return Ok(true);
         }
         let key = (Arc::clone(caller), access.clone());
-        if let Some(known) = self.reviews.get(&key).await {
-            return Ok(known);
-        }
-        let allowed = review::subject_access(&self.own, caller, access).await?;
-        self.reviews.insert(key, allowed).await;
-        Ok(allowed)
+        // Those who ask the same at once wait for one answer.
+        self.reviews.try_get_with(key, review::subject_access(&self.own, caller, access)).await
     }
 
     /// A client that lets pass only what the caller may do, and notes in `trail` what was used.

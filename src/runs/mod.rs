@@ -5,7 +5,9 @@ mod background;
 pub mod bug_report;
 mod place;
 mod render;
+mod secrets;
 mod upkeep;
+mod written;
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,24 +20,26 @@ pub use background::{Background, LEASE, Made, Running, Started, Work, start};
 pub use place::Place;
 pub use render::{Wanted, render, render_text};
 pub use upkeep::{clean, end_abandoned};
+pub use written::TooLong;
 
+use self::secrets::without_secrets;
 use crate::{
     app::App,
     auth::{Caller, Trail},
     capture,
     clock::Clock,
-    cluster,
+    cluster::{
+        self, aside,
+        budget::{NoRoom, Weight},
+    },
     history::{self, Run, RunHeader, capture_of},
     redact,
-    report::{Completeness, Counts, Data, Finding, Format, Skipped, State, Verdict, fingerprint},
-    steps::{Invalid, Outcome, Prepared},
+    report::{Completeness, Counts, Data, Format, Skipped, State, Verdict, fingerprint},
+    steps::{Cost, Invalid, Outcome, Prepared},
 };
 
 /// A larger answer is kept without its data: findings and counts are what the history is read for.
 const MAX_STORED_BYTES: usize = 4 * 1024 * 1024;
-
-/// A burst of calls, such as a dashboard's, is better served a moment later than refused.
-const WAIT_FOR_PLACE: Duration = Duration::from_secs(5);
 
 /// Why a step gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -44,8 +48,8 @@ pub enum Error {
     Cluster(#[from] cluster::Error),
     #[error("steps that change the cluster are switched off")]
     ActionsDisabled,
-    #[error("too many steps are running")]
-    Overloaded,
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// Inputs that only the time shows to be wrong.
     #[error("{}", .0.first().map_or("an input is wrong", |invalid| invalid.message.as_str()))]
     Invalid(Box<[Invalid]>),
@@ -78,11 +82,11 @@ pub async fn execute(app: &App, place: &Place, prepared: &dyn Prepared, format: 
     if about.mutating && !app.actions_enabled {
         return Err(Error::ActionsDisabled);
     }
-    let turn = tokio::time::timeout(WAIT_FOR_PLACE, app.places.acquire()).await;
-    let _turn = turn.map_err(|_| Error::Overloaded)?.expect("the places are never closed");
+    let claim = app.budget.claim(&place.caller.user, weight(about.cost)).await?;
+    place.keep(claim.clone());
     let started = Carried::begin(about.id, &place.caller, app.clock);
     let trail = Trail::default();
-    let cluster = place.cluster(trail.clone());
+    let cluster = place.cluster(trail.clone()).within(claim);
     let timeout = app.limits.step_timeout;
     let result = match tokio::time::timeout(timeout, prepared.execute(&cluster, format)).await {
         Ok(result) => result.map_err(Error::from),
@@ -102,6 +106,15 @@ pub async fn execute(app: &App, place: &Place, prepared: &dyn Prepared, format: 
     }
 }
 
+/// What a step takes of the places that all have.
+fn weight(cost: Cost) -> Weight {
+    Weight(match cost {
+        Cost::Low => 1,
+        Cost::Medium => 2,
+        Cost::High => 8,
+    })
+}
+
 /// A step that is being carried out for somebody.
 pub struct Carried {
     id: Uuid,
@@ -118,11 +131,14 @@ async fn succeeded(
     trail: &Trail,
     outcome: Outcome,
 ) -> Answered {
-    let mut answered = started.answer(&place.cluster_id, app.clock, outcome);
-    if is_dry_run(prepared) {
-        answered.answer.run.verdict = None;
-    }
-    let record = started.record(app, place, prepared, trail, &answered.answer);
+    let (mut answered, record) = aside(|| {
+        let mut answered = started.answer(&place.cluster_id, app.clock, outcome);
+        if is_dry_run(prepared) {
+            answered.answer.run.verdict = None;
+        }
+        let record = started.record(app, place, prepared, trail, &answered.answer);
+        (answered, record)
+    });
     if let Err(problem) = app.history.record(&record, &answered.answer.findings).await {
         app.metrics.not_recorded();
         let why = cluster::chain(&problem);
@@ -137,13 +153,6 @@ async fn succeeded(
 /// What would be done was said, and the mesh was not looked at.
 pub fn is_dry_run(prepared: &dyn Prepared) -> bool {
     prepared.inputs().get("dry_run").and_then(Value::as_bool) == Some(true)
-}
-
-fn redact_finding(finding: &mut Finding) {
-    finding.message = redact::redact_text(&finding.message).into_owned();
-    for evidence in &mut finding.evidence {
-        evidence.text = redact::redact_text(&evidence.text).into_owned();
-    }
 }
 
 /// `2 errors, 1 warning; 3 istiod pods in 2 revisions; 1 part was not seen`.
@@ -188,13 +197,10 @@ impl Carried {
 
     /// Puts an outcome into the envelope: sorted, fingerprinted, and with secrets taken out.
     pub fn answer(&self, cluster_id: &str, clock: Clock, outcome: Outcome) -> Answered {
-        let Outcome { mut data, mut findings, skipped, commands, summary, printed } = outcome;
+        let outcome = without_secrets(outcome);
+        let Outcome { data, mut findings, skipped, commands, summary, printed } = outcome;
         let skipped = each_once(skipped);
-        if let Some(redacted) = redact::redact_json(data.text()) {
-            data = Data::of(&redacted);
-        }
         for finding in &mut findings {
-            redact_finding(finding);
             finding.fingerprint = fingerprint(cluster_id, finding);
         }
         findings.sort_by(|a, b| {
@@ -217,7 +223,6 @@ impl Carried {
             links: RunLinks { itself: format!("/v1/runs/{}", self.id) },
         };
         let summary = summed_up(&summary, counts, skipped.len());
-        let printed = printed.map(|text| redact::redact_text(&text).into_owned());
         Answered { answer: Answer { run, summary, counts, findings, not_shown: 0, skipped, commands, data }, printed }
     }
 
@@ -239,8 +244,9 @@ impl Carried {
         let mut header = self.blank(app, place, prepared, trail);
         header.state = State::Failed;
         header.verdict = Some(Verdict::Unknown);
-        why.clone_into(&mut header.summary);
-        header.error = Some(why.to_owned());
+        let why = redact::redact_text(why).into_owned();
+        header.summary.clone_from(&why);
+        header.error = Some(why);
         Run { header, answer: None }
     }
 

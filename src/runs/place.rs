@@ -1,13 +1,13 @@
 //! Where a step reads, and for whom: the service's own cluster, or a capture that somebody uploaded.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
 use crate::{
     app::App,
     auth::{Authority, Caller, Rights, Trail},
-    cluster::Cluster,
+    cluster::{Cluster, budget::Claim},
     history::cluster_of_capture,
     uploads::Opened,
 };
@@ -19,6 +19,8 @@ pub struct Place {
     pub(super) cluster_id: String,
     cluster: Cluster,
     authority: Authority,
+    /// Of the step that was carried out last, until its answer is sent.
+    claim: Mutex<Option<Claim>>,
     /// Not closed while it is read.
     _capture: Option<Opened>,
 }
@@ -31,6 +33,7 @@ impl Place {
             cluster_id: app.cluster.id().to_owned(),
             cluster: app.cluster.clone(),
             authority: app.authority.clone(),
+            claim: Mutex::default(),
             _capture: None,
         }
     }
@@ -43,8 +46,18 @@ impl Place {
             cluster_id: cluster_of_capture(app.cluster.id(), id),
             authority: Authority::new(cluster.own_client().clone()),
             cluster,
+            claim: Mutex::default(),
             _capture: Some(opened),
         }
+    }
+
+    pub(super) fn keep(&self, claim: Claim) {
+        *self.claim.lock().unwrap_or_else(PoisonError::into_inner) = Some(claim);
+    }
+
+    /// The room of the step that was carried out here, for whoever sends its answer.
+    pub fn take_claim(&self) -> Option<Claim> {
+        self.claim.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The cluster, which notes in `trail` what is read of it.

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Answer, Answered, RunSummary};
+use super::{
+    Answer, Answered, RunSummary,
+    written::{self, TooLong},
+};
 use crate::report::{
     Counts, Data, Finding, Format, Severity, Shown, Skipped, View,
     formats::{self, Style},
@@ -37,7 +40,12 @@ struct Summary<'a> {
 }
 
 /// Writes an answer. `base` is the service's own URL, where it knows it, for links from elsewhere.
-pub fn render(answered: &Answered, title: &str, base: Option<&str>, wanted: impl Into<Wanted>) -> String {
+pub fn render(
+    answered: &Answered,
+    title: &str,
+    base: Option<&str>,
+    wanted: impl Into<Wanted>,
+) -> Result<String, TooLong> {
     let wanted = wanted.into();
     shown(answered, title, base, &wanted, |shown, answer| {
         if wanted.view.summary {
@@ -50,9 +58,9 @@ pub fn render(answered: &Answered, title: &str, base: Option<&str>, wanted: impl
                 skipped: &answer.skipped,
                 commands: &answer.commands,
             };
-            formats::write(wanted.format, shown, &summary)
+            written::write(wanted.format, shown, &summary, 0)
         } else {
-            formats::write(wanted.format, shown, answer)
+            written::write(wanted.format, shown, answer, answer.data.text().len())
         }
     })
 }
@@ -62,13 +70,13 @@ pub fn render_text(answered: &Answered, title: &str, wanted: &Wanted, style: Sty
     shown(answered, title, None, wanted, |shown, _| formats::write_text(shown, style))
 }
 
-fn shown(
+fn shown<T>(
     answered: &Answered,
     title: &str,
     base: Option<&str>,
     wanted: &Wanted,
-    write: impl FnOnce(&Shown, &Answer<Data>) -> String,
-) -> String {
+    write: impl FnOnce(&Shown, &Answer<Data>) -> T,
+) -> T {
     let cut;
     let mut answer = &answered.answer;
     if wanted.view != View::default() {

@@ -12,7 +12,7 @@ use crate::{
     },
     config,
     report::{Finding, Format},
-    steps::{self, Analyze, AnalyzeInput, AnalyzedFile, Inputs, Invalid, Prepared},
+    steps::{self, Analyze, AnalyzeInput, AnalyzedFile, Inputs, Invalid, MeshImpact, MeshImpactInput, Prepared},
 };
 
 /// What `istioctl analyze` says beside its messages: documents that could not be read, and for people, how it ended.
@@ -79,6 +79,22 @@ pub(super) fn prepare(
     }
     input.alone = !args.files.is_empty() && !args.cluster.is_given();
     Ok(steps::prepared::<Analyze>(input))
+}
+
+/// The inputs of an impact, with the files that are named as what is proposed.
+pub(super) fn prepare_impact(
+    args: &config::Run,
+    pairs: Vec<(String, String)>,
+) -> anyhow::Result<Result<Box<dyn Prepared>, Vec<Invalid>>> {
+    let mut input: MeshImpactInput = match Inputs::Pairs(pairs).read() {
+        Ok(input) => input,
+        Err(invalid) => return Ok(Err(invalid)),
+    };
+    for path in files::listed(&args.files)? {
+        let content = if files::is_standard_input(&path) { files::standard_input()? } else { read(&path)? };
+        input.files.push(AnalyzedFile { name: path.display().to_string(), content });
+    }
+    Ok(steps::prepared::<MeshImpact>(input))
 }
 
 pub(super) fn read(path: &Path) -> anyhow::Result<String> {

@@ -23,7 +23,10 @@ use crate::{
     report::{Counts, Format, Severity, View},
     runs::{self, Answered, Carried, Wanted},
     start,
-    steps::{self as step_table, Analyze, BugReport, BugReportInput, Inputs, Invalid, Outcome, Prepared, Step as _},
+    steps::{
+        self as step_table, Analyze, BugReport, BugReportInput, Inputs, Invalid, MeshImpact, Outcome, Prepared,
+        Step as _,
+    },
 };
 
 /// Exit code for a wrong call (`EX_USAGE`), as istioctl's.
@@ -50,10 +53,17 @@ pub async fn run(args: &config::Run) -> anyhow::Result<ExitCode> {
     }
     let analyze = about.id == Analyze::ABOUT.id;
     let over_cluster = args.cluster.is_given();
-    if !analyze && over_cluster && !args.files.is_empty() {
-        return Ok(usage("only istioctl.analyze looks at --files on top of a cluster"));
+    let impact = about.id == MeshImpact::ABOUT.id;
+    if !analyze && !impact && over_cluster && !args.files.is_empty() {
+        return Ok(usage("only istioctl.analyze and mesh.impact look at --files on top of a cluster"));
     }
-    let prepared = if analyze { analysis::prepare(args, pairs)? } else { step.prepare(Inputs::Pairs(pairs)) };
+    let prepared = if analyze {
+        analysis::prepare(args, pairs)?
+    } else if impact {
+        analysis::prepare_impact(args, pairs)?
+    } else {
+        step.prepare(Inputs::Pairs(pairs))
+    };
     let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(invalid) => return Ok(usage(&described(about.id, &invalid))),
@@ -62,7 +72,7 @@ pub async fn run(args: &config::Run) -> anyhow::Result<ExitCode> {
     let cluster = match args.files.as_slice() {
         [] => start::open_cluster(&args.cluster).await?,
         // The rules read files themselves, with their lines.
-        _ if analyze && over_cluster => start::open_cluster(&args.cluster).await?,
+        _ if impact || analyze && over_cluster => start::open_cluster(&args.cluster).await?,
         _ if analyze => cluster::nothing(),
         files => files::open(files, &args.cluster).await?,
     };
@@ -92,7 +102,7 @@ pub async fn run(args: &config::Run) -> anyhow::Result<ExitCode> {
     let wanted = Wanted { format, view, fail_on: fail_on.unwrap_or(Severity::Error) };
     output::write(&match format {
         Format::Text => runs::render_text(&answered, about.title, &wanted, output::style(&args.colour)),
-        _ => runs::render(&answered, about.title, None, wanted),
+        _ => runs::render(&answered, about.title, None, wanted)?,
     })?;
     let found = fail_on.is_some_and(|least| is_found(answered.answer.counts, least));
     Ok(ExitCode::from(if analyze { analyzed(args, &answered, format, found) } else { u8::from(found) * FOUND }))
@@ -129,7 +139,9 @@ fn fail_on(args: &config::Run, format: Format, prepared: &dyn Prepared) -> Optio
         let named = inputs.get("failure_threshold").and_then(Value::as_str);
         return Some(named.and_then(crate::report::view::severity).unwrap_or(Severity::Error));
     }
-    (format == Format::Junit).then_some(Severity::Error)
+    // A pipeline stops where a change would break something.
+    let stops = format == Format::Junit || prepared.about().id == MeshImpact::ABOUT.id;
+    stops.then_some(Severity::Error)
 }
 
 fn is_found(counts: Counts, least: Severity) -> bool {

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
+    auth::Caller,
     capture::{Capture, Kind},
     report::Skipped,
 };
@@ -28,6 +29,9 @@ pub struct UploadedCapture {
     pub uploaded_at: Timestamp,
     /// The Kubernetes user who sent it. Only he, and callers with all rights, may use it.
     pub uploaded_by: String,
+    /// His uid, where he has one: a name may be given again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploaded_by_uid: Option<String>,
     /// Size of the file as it was sent.
     pub bytes: u64,
     /// Of the file, in hexadecimal.
@@ -50,7 +54,7 @@ impl UploadedCapture {
     pub(super) fn new(
         id: Uuid,
         name: String,
-        user: &str,
+        caller: &Caller,
         uploaded_at: Timestamp,
         expires_at: Timestamp,
         file: File,
@@ -64,7 +68,8 @@ impl UploadedCapture {
             recorded_at: capture.recorded_at(),
             recorded_cluster: capture.cluster_id().map(shortened),
             uploaded_at,
-            uploaded_by: user.to_owned(),
+            uploaded_by: caller.user.clone(),
+            uploaded_by_uid: caller.uid.clone(),
             bytes: file.bytes,
             sha256: file.sha256,
             skipped: skipped.iter().take(MOST_SKIPPED).map(plain).collect(),

@@ -19,6 +19,10 @@ pub struct Limits {
     pub unpacked_bytes: u64,
     /// Files of one capture.
     pub files: u64,
+    /// Folders that one capture unpacks to.
+    pub folders: u64,
+    /// Bytes that stay free on the disk.
+    pub free_bytes: u64,
     /// Captures that are kept in all, and their bytes as they were sent.
     pub kept: usize,
     pub kept_bytes: u64,
@@ -49,6 +53,8 @@ impl Default for Limits {
             upload_bytes: 256 * MIB,
             unpacked_bytes: 1024 * MIB,
             files: 50_000,
+            folders: 20_000,
+            free_bytes: 256 * MIB,
             kept: 100,
             kept_bytes: 2048 * MIB,
             kept_per_caller: 25,
@@ -75,6 +81,8 @@ impl Limits {
             document_bytes: documents_bytes,
             documents_bytes,
             files: self.files,
+            folders: self.folders,
+            free_bytes: self.free_bytes,
             temporary_folder: Some(folder),
             deadline: Some((Instant::now() + self.open_time).into_std()),
             ..capture::Limits::default()

@@ -15,7 +15,13 @@ use super::{
     error::{Error, Result},
     shelf::Wanted,
 };
-use crate::{auth::Caller, capture};
+use crate::{
+    auth::Caller,
+    capture::{self, check_room},
+};
+
+/// Bytes after which it is looked again whether the disk has room.
+const ROOM_EVERY: u64 = 8 << 20;
 
 /// What a caller says about the capture that he sends.
 #[derive(Debug, Default)]
@@ -54,7 +60,7 @@ impl Uploads {
         let wanted = Wanted { id, name: name.clone(), file: path.to_path_buf(), folder };
         let opened = self.shared.shelf.open_file(wanted).await?;
         let capture = opened.capture();
-        let uploaded = UploadedCapture::new(id, name, &caller.user, uploaded_at, expires_at, file, capture);
+        let uploaded = UploadedCapture::new(id, name, caller, uploaded_at, expires_at, file, capture);
 
         let _turn = self.shared.keeping.lock().await;
         self.check_quota(caller, uploaded.bytes).await?;
@@ -68,7 +74,8 @@ impl Uploads {
     async fn check_quota(&self, caller: &Caller, bytes: u64) -> Result<()> {
         let limits = &self.shared.limits;
         let all = self.all().await?;
-        let own: Vec<_> = all.iter().filter(|capture| capture.uploaded_by == caller.user).collect();
+        let own: Vec<_> =
+            all.iter().filter(|capture| caller.is(&capture.uploaded_by, capture.uploaded_by_uid.as_deref())).collect();
         let sum = |sizes: &mut dyn Iterator<Item = u64>| sizes.sum::<u64>().saturating_add(bytes);
         let full = |what: String| Err(Error::Full { what });
         if own.len() >= limits.kept_per_caller {
@@ -94,16 +101,22 @@ impl Uploads {
     ) -> Result<(TempPath, File)> {
         let limits = &self.shared.limits;
         let working = &self.working().await?.folder;
+        check_room(working, limits.free_bytes.saturating_add(announced.unwrap_or_default()))
+            .map_err(Error::io("write to", working))?;
         let file = tempfile::Builder::new().prefix("upload-").tempfile_in(working);
         let (file, path) = file.map_err(Error::io("write to", working))?.into_parts();
         let mut file = tokio::fs::File::from_std(file);
-        let (mut bytes, mut digest) = (0, Sha256::new());
+        let (mut bytes, mut checked, mut digest) = (0, 0, Sha256::new());
         let mut body = std::pin::pin!(body);
         while let Some(piece) = timeout(limits.stall, body.next()).await.map_err(|_| Error::Stalled(limits.stall))? {
             let piece = piece.map_err(|error| Error::Broken(crate::cluster::chain(&error)))?;
             bytes += piece.len() as u64;
             if bytes > limits.upload_bytes {
                 return Err(Error::TooLarge { limit: limits.upload_bytes });
+            }
+            if bytes - checked >= ROOM_EVERY {
+                checked = bytes;
+                check_room(working, limits.free_bytes).map_err(Error::io("write to", working))?;
             }
             digest.update(&piece);
             file.write_all(&piece).await.map_err(Error::io("write", &*path))?;

@@ -609,7 +609,7 @@ async fn endpoints_answer_and_refuse() {
         ("proxy-config/bank/..%2Fsecrets/cluster", 422, "validation_failed"),
         ("proxy-status/bank/no-such-pod", 404, "not_found"),
         ("proxy-status?pod=payments", 422, "validation_failed"),
-        ("proxy-status?revision=none", 422, "validation_failed"),
+        ("proxy-status?revision=none", 404, "not_found"),
         ("proxy-status?output=invalid-format", 422, "validation_failed"),
         ("proxy-status?unknown=1", 422, "validation_failed"),
     ] {

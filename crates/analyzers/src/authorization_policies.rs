@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::shared::{IST0101, matches_template, reference_not_found};
-use super::{Analyzer, Message, Messages, Path};
+use super::{Analyzer, Message, Messages, Path, remedies};
 use mesh::{Kind, Mesh, Object, View, Workload, is_ambient_pod, labels};
 use report::{Code, Severity};
 
@@ -63,7 +63,10 @@ fn check_namespaces<'m>(policy: &'m Object, namespaces: &Namespaces, compatible:
                 for (pattern, k) in from.get("source").field(field).texts().zip(0..) {
                     if !namespaces.any_matches(pattern) {
                         let path = Path::spec().key("rules").index(i).key("from").index(j).key("source");
-                        messages.report(reference_not_found(policy, "namespace", pattern).at(path.key(named).index(k)));
+                        let missing = reference_not_found(policy, "namespace", pattern).at(path.key(named).index(k));
+                        let known = namespaces.names.iter().map(String::as_str);
+                        messages
+                            .report(missing.remedy_unless(compatible, || remedies::namespace(policy, pattern, known)));
                     }
                 }
             }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::shared::{IST0101, reference_not_found};
-use super::{Analyzer, Message, Messages, Path, list};
+use super::{Analyzer, Message, Messages, Path, list, remedies};
 use mesh::{HostIndex, Kind, Mesh, Object, host};
 use report::{Code, Severity};
 
@@ -47,7 +47,9 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
             let (namespace, name) = host::reference(service.namespace(), gateway);
             let hosts = served.entry((namespace, name)).or_insert_with(|| Served::find(mesh, namespace, name));
             if hosts.is_none() {
-                messages.report(reference_not_found(service, "gateway", gateway).at(path.clone()));
+                let missing = reference_not_found(service, "gateway", gateway).at(path.clone());
+                let remedy = || remedies::gateway(mesh, service, namespace, name);
+                messages.report(missing.remedy_unless(mesh.is_compatible(), remedy));
             }
             let is_served = hosts.as_ref().is_some_and(|hosts| hosts.any_of(service));
             if !is_served {

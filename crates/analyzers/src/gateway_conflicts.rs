@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::shared::{IST0101, reference_not_found, selector_path};
-use super::{Analyzer, Message, Messages};
+use super::{Analyzer, Message, Messages, remedies};
 use mesh::{Kind, Mesh, Object, View, labels};
 use report::{Code, Severity};
 
@@ -41,7 +41,9 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
             .collect();
         if !text.is_empty() && candidates.is_empty() {
             let selector = gateway.spec().get("selector");
-            messages.report(reference_not_found(gateway, "selector", text).at(selector_path(selector)));
+            let missing = reference_not_found(gateway, "selector", text).at(selector_path(selector));
+            let remedy = || remedies::gateway_selector(mesh, selector);
+            messages.report(missing.remedy_unless(mesh.is_compatible(), remedy));
             continue;
         }
         for server in gateway.spec().get("servers").items() {

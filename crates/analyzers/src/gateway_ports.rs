@@ -37,6 +37,11 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
             }
             continue;
         };
+        if ports.is_empty() && !mesh.is_compatible() {
+            // Of no port at all the cause is one: no Service leads to the pods.
+            messages.report(no_service_leads_here(mesh, gateway, selector));
+            continue;
+        }
         for server in gateway.spec().get("servers").items() {
             let port = server.get("port");
             let number = port.get("number").integer();
@@ -75,6 +80,49 @@ fn add_ports(service: &Object, ports: &mut BTreeSet<i64>) {
             ports.extend(port.get("targetPort").integer_if_any().filter(|target| *target != 0));
         }
     }
+}
+
+/// `istioctl` reports each port. Where a Service beside the pods selects none of them, its selector is what is wrong.
+fn no_service_leads_here<'m>(mesh: &Mesh, gateway: &'m Object, selector: View<'_>) -> Message<'m> {
+    let labels = labels::selector_text(selector);
+    let pods = mesh.labelled(Kind::Pod, selector, None);
+    let idle = pods.first().and_then(|pod| {
+        let mut services = mesh.in_namespace(Kind::Service, pod.namespace());
+        let service = services.find(|service| {
+            let own = service.spec().get("selector");
+            !own.is_empty() && mesh.labelled(Kind::Pod, own, Some(service.namespace())).is_empty()
+        })?;
+        Some((service, *pod))
+    });
+    let (text, remedy) = match idle {
+        Some((service, pod)) => {
+            let keys = service.spec().get("selector").entries().map(|(key, _)| key);
+            let own: Vec<String> = keys.filter_map(|key| Some(format!("{key}: {}", pod.label(key)?))).collect();
+            let right = if own.is_empty() { labels.replace('=', ": ") } else { own.join(", ") };
+            (
+                format!(
+                    "No Service leads to the proxies of this Gateway ({labels}): Service {} beside them selects no pod ({}).",
+                    service.full_name(),
+                    labels::selector_text(service.spec().get("selector"))
+                ),
+                format!(
+                    "Set spec.selector of Service {} to the labels of the pods, {right}: kubectl edit service {} -n {}",
+                    service.full_name(),
+                    service.name(),
+                    service.namespace()
+                ),
+            )
+        }
+        None => (
+            format!(
+                "No Service leads to the proxies of this Gateway ({labels}): nothing outside of the cluster reaches them."
+            ),
+            format!(
+                "Create a Service with the selector {labels} in the namespace of the pods (kubectl get pods -A -l {labels})."
+            ),
+        ),
+    };
+    Message::new(&IST0162, gateway, text).at(selector_path(selector)).remedy(remedy)
 }
 
 fn port_is_not_exposed<'m>(gateway: &'m Object, selector: View<'_>, port: i64) -> Message<'m> {

@@ -47,6 +47,54 @@ pub(super) fn subset(host: &str, subset: &str, known: &BTreeSet<&str>) -> String
     )
 }
 
+/// A namespace that a policy names and that does not exist.
+pub(super) fn namespace<'n>(policy: &Object, pattern: &str, known: impl Iterator<Item = &'n str>) -> String {
+    let edit = format!("kubectl edit {} {} -n {}", policy.kind().plural(), policy.name(), policy.namespace());
+    match nearest(known, pattern) {
+        Some(meant) => format!("If namespace {meant} is meant, write that: {edit}"),
+        None => format!(
+            "Callers of namespace {pattern} cannot match while there is none. Correct the name (kubectl get namespaces) or take \
+             it out: {edit}"
+        ),
+    }
+}
+
+/// A Gateway that a `VirtualService` is bound to and that does not exist.
+pub(super) fn gateway(mesh: &Mesh, service: &Object, namespace: &str, name: &str) -> String {
+    let all = || mesh.each(Kind::Gateway).chain(mesh.each(Kind::KubernetesGateway));
+    let elsewhere = all().find(|gateway| gateway.name() == name);
+    let nearest = || nearest(all().filter(|it| it.namespace() == namespace).map(Object::name), name);
+    let service = service.full_name();
+    match (elsewhere, nearest()) {
+        (Some(other), _) => format!(
+            "Gateway {name} is in namespace {}: in VirtualService {service}, write {} among gateways.",
+            other.namespace(),
+            other.full_name()
+        ),
+        (None, Some(meant)) => {
+            format!("In VirtualService {service}, write {namespace}/{meant} among gateways if that is meant.")
+        }
+        (None, None) => {
+            let known: Vec<String> = all().take(5).map(Object::full_name).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            format!(
+                "Bind VirtualService {service} to a Gateway that exists (there are: {known}), or create Gateway {namespace}/{name}."
+            )
+        }
+    }
+}
+
+/// A selector that no pod has the labels of.
+pub(super) fn selector(object: &Object, text: &str) -> String {
+    format!(
+        "No pod of namespace {0} has the labels {text}: compare with kubectl get pods -n {0} --show-labels, then kubectl edit {1} \
+         {2} -n {0}",
+        object.namespace(),
+        object.kind().plural(),
+        object.name()
+    )
+}
+
 /// A Gateway whose selector no pod has.
 pub(super) fn gateway_selector(mesh: &Mesh, selector: View<'_>) -> String {
     let mut there: BTreeSet<(&str, &str)> = BTreeSet::new();

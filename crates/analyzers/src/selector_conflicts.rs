@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::shared::{matches_template, reference_not_found};
-use super::{Messages, Path, list};
+use super::{Messages, Path, list, remedies};
 use mesh::{Kind, Mesh, Object, View, labels};
 
 /// The pods that objects select, each with its objects. An object that selects none is reported.
@@ -30,7 +30,8 @@ pub(super) fn selected_pods<'m>(
             for object in objects {
                 let missing = reference_not_found(object, "selector", text);
                 let first = labels::first_label(pairs).to_owned();
-                messages.report(missing.at(Path::spec().key(selector.0).key(selector.1).key(first)));
+                let missing = missing.at(Path::spec().key(selector.0).key(selector.1).key(first));
+                messages.report(missing.remedy_unless(mesh.is_compatible(), || remedies::selector(object, text)));
             }
         }
         for pod in selected {

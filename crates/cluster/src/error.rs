@@ -41,6 +41,9 @@ pub enum Error {
     /// A change that was not made, and why.
     #[error("{why}")]
     Refused { why: String },
+    /// So much is being read for others that there is no room for this.
+    #[error(transparent)]
+    NoRoom(#[from] crate::budget::NoRoom),
     #[error("a recording cannot be changed")]
     ReadOnly,
     #[error(transparent)]
@@ -80,7 +83,7 @@ impl Error {
 
     /// Whether nothing at all can be read from the cluster, so that going on makes no sense.
     pub fn is_fatal(&self) -> bool {
-        matches!(self, Self::Unreachable { .. })
+        matches!(self, Self::Unreachable { .. } | Self::NoRoom(_))
     }
 
     /// The same as a part of the answer that is missing.

@@ -1,6 +1,7 @@
 //! The cluster, live or recorded, behind a `kube::Client`: lists, logs, tables, pages of pods. The only module that
 //! reads it; every call has a deadline and a size cap.
 
+pub mod budget;
 pub mod clock;
 mod control_plane;
 mod discovery;
@@ -70,6 +71,8 @@ pub enum Source {
 pub struct Cluster {
     client: Client,
     shared: Arc<Shared>,
+    /// Of the call that reads it; without one, what is read is not counted.
+    claim: Option<budget::Claim>,
 }
 
 struct Shared {
@@ -90,13 +93,25 @@ impl Cluster {
         let gates = pod_http::Gates::new(settings.max_pod_exchanges, settings.max_node_exchanges);
         let (own, silent) = (client.clone(), istiod_port::Silent::default());
         let shared = Shared { own, id, source, clock, settings, gates, silent, discovery: Mutex::default() };
-        Self { client, shared: Arc::new(shared) }
+        Self { client, shared: Arc::new(shared), claim: None }
     }
 
     /// The same cluster through another client: one that lets pass only what a caller may do.
     #[must_use]
     pub fn through(&self, client: Client) -> Self {
-        Self { client, shared: Arc::clone(&self.shared) }
+        Self { client, shared: Arc::clone(&self.shared), claim: self.claim.clone() }
+    }
+
+    /// The same cluster for a call that has this room for what it reads.
+    #[must_use]
+    pub fn within(mut self, claim: budget::Claim) -> Self {
+        self.claim = Some(claim);
+        self
+    }
+
+    /// The room of the call that reads it.
+    pub fn claim(&self) -> Option<&budget::Claim> {
+        self.claim.as_ref()
     }
 
     pub fn client(&self) -> &Client {
@@ -158,4 +173,13 @@ pub fn check_name(kind: &'static str, name: &str) -> Result<(), Error> {
         return Err(Error::InvalidName { kind, name: name.chars().take(80).collect() });
     }
     Ok(())
+}
+
+/// Does what takes a while without keeping other tasks of this thread waiting.
+pub fn aside<T>(work: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
 }

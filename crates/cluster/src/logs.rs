@@ -1,5 +1,7 @@
 //! Logs of containers, bounded in lines, bytes and time.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use http_body_util::BodyExt as _;
@@ -53,6 +55,9 @@ impl Cluster {
         if truncated && let Some(end) = text.rfind('\n') {
             // The last line was cut in the middle.
             text.truncate(end + 1);
+        }
+        if let Cow::Owned(redacted) = crate::aside(|| redact::redact_text(&text)) {
+            text = redacted;
         }
         Ok(ContainerLog {
             namespace: namespace.to_owned(),

@@ -1,6 +1,6 @@
 //! Lists, objects and tables of any resource.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use http_body_util::BodyExt as _;
 use kube::client::Body;
@@ -9,8 +9,11 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{Cluster, Error, Resource, check_name};
+use crate::budget::Page;
 use report::Skipped;
 
+/// To read more JSON than that takes a while.
+const LARGE: usize = 64 << 10;
 /// Objects per request of a list, as kubectl asks.
 const PAGE: usize = 500;
 /// Namespaces that are asked one by one for a caller who may not list all of them at once.
@@ -100,7 +103,7 @@ fn null_as_default<'de, D: serde::Deserializer<'de>, T: Default + Deserialize<'d
 
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "T: Deserialize<'de>"))]
-struct Page<T> {
+struct ListPage<T> {
     #[serde(default = "Vec::new", deserialize_with = "null_as_default")]
     items: Vec<T>,
     #[serde(default)]
@@ -218,7 +221,7 @@ impl Cluster {
                 query.push(("continue", token.clone()));
             }
             let path = resource.path(namespace, None)?;
-            let page: Page<T> = match self.get_json(&what, &path, &query, "application/json").await {
+            let page: ListPage<T> = match self.get_json(&what, &path, &query, "application/json").await {
                 // The pages' snapshot has expired: begin anew.
                 Err(Error::Api { status: 410, .. }) if next.is_some() => {
                     items.clear();
@@ -350,7 +353,13 @@ impl Cluster {
         accept: &str,
     ) -> Result<T, Error> {
         let bytes = self.get_bytes(what, path, query, accept).await?;
-        serde_json::from_slice(&bytes).map_err(|source| Error::Malformed { what: what.to_owned(), source })
+        // Secrets go before anything is made of the objects, whatever form that has.
+        let read = || match str::from_utf8(&bytes).ok().and_then(redact::redact_json) {
+            Some(redacted) => serde_json::from_str(&redacted),
+            None => serde_json::from_slice(&bytes),
+        };
+        let read = if bytes.len() < LARGE { read() } else { crate::aside(read) };
+        read.map_err(|source| Error::Malformed { what: what.to_owned(), source })
     }
 
     pub(super) async fn get_bytes(
@@ -375,17 +384,18 @@ impl Cluster {
             let response = self.client().send(request).await.map_err(|error| Error::of(what, error))?;
             let status = response.status();
             let mut body = response.into_body();
-            let mut bytes = BytesMut::new();
+            let mut page = Page::new(self.claim());
             while let Some(frame) = body.frame().await {
                 let frame = frame.map_err(|error| Error::of(what, error))?;
                 if let Some(data) = frame.data_ref() {
-                    if bytes.len() + data.len() > limit_bytes {
+                    if page.len() + data.len() > limit_bytes {
                         return Err(Error::TooLarge { what: what.to_owned(), limit_bytes });
                     }
-                    bytes.extend_from_slice(data);
+                    page.push(data).await?;
                 }
             }
-            if status.is_success() { Ok(bytes.freeze()) } else { Err(failed(what, status, &bytes)) }
+            let bytes = page.finish();
+            if status.is_success() { Ok(bytes) } else { Err(failed(what, status, &bytes)) }
         };
         tokio::time::timeout(after, exchange)
             .await

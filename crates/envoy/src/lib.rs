@@ -30,6 +30,7 @@ pub mod proxy_config;
 pub mod routes;
 pub mod secrets;
 pub mod server_info;
+mod standing;
 pub mod table;
 pub mod traffic;
 pub mod troubles;

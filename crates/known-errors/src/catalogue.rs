@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
-use aho_corasick::AhoCorasick;
 use serde::Deserialize;
 
 use super::entry::{Entry, EntryText, ErrorSource, KnownError};
@@ -11,6 +10,7 @@ use super::fold::Shape;
 use super::fuzzy::Grams;
 use super::index::Index;
 use super::operator::{self, ErrorCatalogueProblem};
+use super::surroundings::{WordLists, Words};
 use super::template::Template;
 
 /// The known errors, and what finds them in a text. Building one takes milliseconds: build once and share.
@@ -22,14 +22,13 @@ pub struct Catalogue {
     pub(super) squeezed: Index,
     pub(super) grams: Grams,
     pub(super) squeezed_grams: Grams,
-    mesh_words: Vec<String>,
-    mesh_word: AhoCorasick,
+    pub(super) words: Words,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DataFile {
-    mesh_words: Vec<String>,
+    words: WordLists,
     errors: Vec<EntryText>,
 }
 
@@ -37,7 +36,7 @@ static BUILTIN: LazyLock<Arc<Catalogue>> = LazyLock::new(|| {
     let file: DataFile =
         serde_saphyr::from_str(include_str!("catalogue.yaml")).expect("a test reads the catalogue that is compiled in");
     let entries = file.errors.into_iter().map(|text| Arc::new(Entry::from(text))).collect();
-    Arc::new(Catalogue::new(entries, file.mesh_words))
+    Arc::new(Catalogue::new(entries, file.words))
 });
 
 impl Catalogue {
@@ -56,15 +55,19 @@ impl Catalogue {
         let mut taken: BTreeSet<String> = self.ids.keys().cloned().collect();
         let (added, problems) = operator::read(files, &mut taken);
         let entries = self.entries.iter().cloned().chain(added.into_iter().map(Arc::new)).collect();
-        (Self::new(entries, self.mesh_words.clone()), problems)
+        (Self::new(entries, self.words.lists.clone()), problems)
     }
 
-    fn new(entries: Vec<Arc<Entry>>, mesh_words: Vec<String>) -> Self {
+    fn new(entries: Vec<Arc<Entry>>, words: WordLists) -> Self {
         let mut templates = Vec::new();
         for (index, entry) in entries.iter().enumerate().filter(|(_, entry)| !entry.structural) {
             for text in std::iter::once(&entry.known.template).chain(&entry.known.also) {
                 // Operators' templates were checked when they were read, ours are by a test.
                 templates.extend(Template::parse(text).map(|template| (index, template)));
+            }
+            for text in &entry.near_mesh_word {
+                let template = Template::parse(text).map(|template| Template { near_mesh_word: true, ..template });
+                templates.extend(template.map(|template| (index, template)));
             }
         }
         let templates = || templates.iter().map(|(entry, template)| (*entry, template));
@@ -72,16 +75,7 @@ impl Catalogue {
         let squeezed = Index::new(Shape::Squeezed, templates());
         let (grams, squeezed_grams) = (Grams::new(&spaced), Grams::new(&squeezed));
         let ids = entries.iter().enumerate().map(|(index, entry)| (entry.known.id.clone(), index)).collect();
-        let mesh_word = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .build(&mesh_words)
-            .expect("a handful of words is within the automaton's limits");
-        Self { entries, ids, spaced, squeezed, grams, squeezed_grams, mesh_words, mesh_word }
-    }
-
-    /// Whether a text speaks of the mesh.
-    pub(super) fn has_mesh_word(&self, text: &str) -> bool {
-        self.mesh_word.is_match(text)
+        Self { entries, ids, spaced, squeezed, grams, squeezed_grams, words: Words::new(words) }
     }
 
     /// All entries, in the order of the catalogue.

@@ -39,6 +39,8 @@ pub(super) enum Paste {
 const TELLING: usize = 25;
 /// Values are names, versions and identifiers; the bound also keeps a hostile text from being read again and again.
 const LONGEST_VALUE: usize = 400;
+/// Places that are tried for what stands before the anchor: a hostile text has the same quote a thousand times.
+const MOST_TRIES: usize = 64;
 /// A text that patterns are compared with.
 pub(super) struct Look<'t> {
     text: &'t Folded<'t>,
@@ -106,31 +108,40 @@ impl<'t> Look<'t> {
 
     /// Finds what stands before the anchor, nearest first. Says whether all of it is there.
     fn look_left(&self, pattern: &Pattern, anchor: usize, hit: &mut Hit) -> bool {
+        let mut tries = MOST_TRIES;
+        self.look_left_from(pattern, anchor, hit, &mut tries)
+    }
+
+    /// The nearest place may be the wrong one, as a quote that closes another value: then the next one is tried.
+    fn look_left_from(&self, pattern: &Pattern, before: usize, hit: &mut Hit, tries: &mut usize) -> bool {
         let text = self.text;
-        let mut pending = None;
-        for token in pattern.tokens[..anchor].iter().rev() {
-            match token {
-                Token::Value(index) => pending = Some(*index),
-                Token::Literal(literal) => {
-                    let Some(index) = pending.take() else { return false };
-                    let value = &pattern.values[index];
-                    let earliest = reach_back(text, self.paste, value.kind, hit.start);
-                    let latest = hit.start - usize::from(!value.optional).min(hit.start);
-                    let Some(end) = (earliest..=latest).rev().find(|end| text.bytes[..*end].ends_with(literal)) else {
-                        return false;
-                    };
-                    hit.values.push((index, end, hit.start));
-                    hit.literal += literal.len();
-                    hit.start = end - literal.len();
-                }
+        let Some((Token::Value(index), rest)) = pattern.tokens[..before].split_last() else { return before == 0 };
+        let value = &pattern.values[*index];
+        let Some((Token::Literal(literal), rest)) = rest.split_last() else {
+            let start = leading_value(text, hit.start);
+            hit.values.push((*index, start, hit.start));
+            let trimmed = text.bytes[start..hit.start].iter().any(|byte| *byte != b' ');
+            hit.start = start;
+            return trimmed || value.optional;
+        };
+        let earliest = reach_back(text, self.paste, value.kind, hit.start);
+        let latest = hit.start - usize::from(!value.optional).min(hit.start);
+        let known = (hit.start, hit.literal, hit.values.len());
+        for end in (earliest..=latest).rev().filter(|end| text.bytes[..*end].ends_with(literal)) {
+            if *tries == 0 {
+                break;
             }
+            *tries -= 1;
+            hit.values.push((*index, end, hit.start));
+            hit.literal += literal.len();
+            hit.start = end - literal.len();
+            if self.look_left_from(pattern, rest.len(), hit, tries) {
+                return true;
+            }
+            (hit.start, hit.literal) = (known.0, known.1);
+            hit.values.truncate(known.2);
         }
-        let Some(index) = pending else { return true };
-        let start = leading_value(text, hit.start);
-        hit.values.push((index, start, hit.start));
-        let trimmed = text.bytes[start..hit.start].iter().any(|byte| *byte != b' ');
-        hit.start = start;
-        trimmed || pattern.values[index].optional
+        false
     }
 
     /// Finds what stands after the anchor, nearest first. Nothing when the text goes on in another way.

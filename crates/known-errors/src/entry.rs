@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::alerts;
+use super::surroundings::Needs;
+use super::template::Value;
+
 /// Where an entry comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -83,11 +87,21 @@ pub(super) struct EntryText {
     pub(super) conditions: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     pub(super) needs_mesh_word: bool,
+    #[serde(default)]
+    pub(super) needs: Needs,
+    #[serde(default)]
+    pub(super) near_mesh_word: Vec<String>,
+    #[serde(default)]
+    pub(super) alerts: Vec<String>,
+    #[serde(default)]
+    pub(super) untranslated: Vec<String>,
     pub(super) caveat: Option<String>,
     #[serde(default)]
     pub(super) structural: bool,
     #[serde(default)]
     pub(super) envelope: bool,
+    #[serde(default)]
+    pub(super) last_resort: bool,
     #[serde(default)]
     pub(super) alternatives: Vec<String>,
     pub(super) reason: String,
@@ -116,7 +130,13 @@ pub(super) struct Entry {
     pub(super) known: KnownError,
     /// Values that a placeholder must have, `*` standing for anything.
     pub(super) conditions: BTreeMap<String, Vec<String>>,
-    pub(super) needs_mesh_word: bool,
+    pub(super) needs: Needs,
+    /// Wordings that are meant only near a word of the mesh.
+    pub(super) near_mesh_word: Vec<String>,
+    /// What stays as it is when the message is translated.
+    pub(super) untranslated: Vec<String>,
+    /// Said only where nothing else was recognised.
+    pub(super) last_resort: bool,
     pub(super) caveat: Option<String>,
     /// Found by its form, and not by the template.
     pub(super) structural: bool,
@@ -124,8 +144,11 @@ pub(super) struct Entry {
 
 impl From<EntryText> for Entry {
     fn from(text: EntryText) -> Self {
-        let EntryText { id, source, phase, kind, message, template, also, conditions, needs_mesh_word, caveat, .. } =
-            text;
+        let EntryText { id, source, phase, kind, message, template, mut also, conditions, caveat, .. } = text;
+        let spelled = text.alerts.iter().flat_map(|alert| alerts::wordings(alert));
+        // The template itself may be one of the spellings.
+        also.extend(spelled.filter(|wording| !wording.eq_ignore_ascii_case(&template)));
+        let needs = if text.needs_mesh_word { Needs::MeshWord } else { text.needs };
         let known = KnownError {
             id,
             source,
@@ -141,27 +164,51 @@ impl From<EntryText> for Entry {
             envelope: text.envelope,
             alternatives: text.alternatives,
         };
-        Self { known, conditions, needs_mesh_word, caveat, structural: text.structural }
+        Self {
+            known,
+            conditions,
+            needs,
+            near_mesh_word: text.near_mesh_word,
+            untranslated: text.untranslated,
+            last_resort: text.last_resort,
+            caveat,
+            structural: text.structural,
+        }
     }
 }
 
 impl Entry {
-    /// Whether these values are ones that the entry speaks of.
-    pub(super) fn accepts(&self, parameters: &BTreeMap<String, String>) -> bool {
-        self.conditions.iter().all(|(name, globs)| {
-            parameters.get(name).is_some_and(|value| globs.iter().any(|glob| matches_glob(glob, value)))
-        })
+    /// Whether the values of a wording are ones that the entry speaks of. Other wordings may have other placeholders.
+    pub(super) fn accepts(&self, wording: &[Value], parameters: &BTreeMap<String, String>) -> bool {
+        self.conditions.iter().filter(|(name, _)| wording.iter().any(|value| value.name == **name)).all(
+            |(name, globs)| {
+                parameters.get(name).is_some_and(|value| globs.iter().any(|glob| matches_glob(glob, value)))
+            },
+        )
+    }
+
+    /// Whether it says more than that something stands round another message.
+    pub(super) fn tells(&self) -> bool {
+        !self.known.envelope && !self.last_resort
+    }
+
+    /// Whether it only wraps another message, and says nothing without it.
+    pub(super) fn is_wrapper(&self) -> bool {
+        self.known.envelope && self.known.kind == "wrapper"
     }
 }
 
-/// Whether a value fits a pattern in which one `*` stands for anything.
+/// Whether a value fits a pattern in which each `*` stands for anything.
 fn matches_glob(glob: &str, value: &str) -> bool {
-    match glob.split_once('*') {
-        None => glob == value,
-        Some((before, after)) => {
-            value.len() >= before.len() + after.len() && value.starts_with(before) && value.ends_with(after)
-        }
+    let Some((before, rest)) = glob.split_once('*') else { return glob == value };
+    let Some(mut value) = value.strip_prefix(before) else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        let Some(at) = value.find(part) else { return false };
+        value = &value[at + part.len()..];
     }
+    value.ends_with(last)
 }
 
 #[cfg(test)]
@@ -169,10 +216,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_star_stands_for_anything_once() {
+    fn a_star_stands_for_anything() {
         assert!(matches_glob("*.istio.io", "rev.validation.istio.io"));
         assert!(matches_glob("rev.*", "rev.namespace.sidecar"));
         assert!(!matches_glob("*.istio.io", "vault.hashicorp.com"));
+        assert!(matches_glob("*cacerts*", "data cacerts istio") && matches_glob("*a*b*", "xaxb"));
+        assert!(!matches_glob("*a*b*", "xbxa") && !matches_glob("*a*", "b"));
         assert!(!matches_glob("aa*aa", "aaa"));
         assert!(matches_glob("plain", "plain"));
     }

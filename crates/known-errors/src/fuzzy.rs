@@ -223,7 +223,13 @@ fn align(index: &Index, number: usize, text: &[u8], cut: bool) -> Option<FuzzyHi
         }
     }
     let Alignment { cost, literal, row, column, extent } = best?;
-    let (start, mut values) = table.trace(&symbols, text, row, column);
+    let Trace { start, mut values, cost_at } = table.trace(&symbols, text, row, column);
+    // The last word of a text that was cut off is not whole.
+    let ends = row == rows && !(cut && column == text.len());
+    let whole = if ends { row } else { last_word_start(&symbols[..row]) };
+    if !short_words_are_right(&symbols[..whole], &cost_at) {
+        return None;
+    }
     if row == rows && matches!(symbols.last(), Some(Symbol::Value(_))) {
         let end = text[column..].len();
         if let Some(value) = values.last_mut() {
@@ -249,6 +255,43 @@ struct Alignment {
     row: usize,
     column: usize,
     extent: Extent,
+}
+
+/// In a message of few words each of them counts: `Missing service mesh gateway` is not `Missing service mesh mode`, although
+/// most letters agree.
+fn short_words_are_right(symbols: &[Symbol], cost_at: &[u16]) -> bool {
+    const FEW_WORDS: usize = 6;
+    let is_letter = |row: usize| matches!(symbols.get(row), Some(Symbol::Byte(byte)) if byte.is_ascii_alphanumeric());
+    let mut words = Vec::new();
+    let mut row = 0;
+    while row < symbols.len() {
+        let start = row;
+        while is_letter(row) {
+            row += 1;
+        }
+        if row > start {
+            words.push((row - start, cost_at[row] - cost_at[start].min(cost_at[row])));
+        }
+        row += 1;
+    }
+    // Two letters exchanged cost two, in a word of any length; one more may be missing from a long one.
+    words.len() >= FEW_WORDS
+        || words.iter().all(|(length, errors)| *length <= 2 || (*errors <= 3 && usize::from(*errors) * 2 <= *length))
+}
+
+fn last_word_start(symbols: &[Symbol]) -> usize {
+    let letter = |symbol: &Symbol| matches!(symbol, Symbol::Byte(byte) if byte.is_ascii_alphanumeric());
+    let end = symbols.iter().rposition(letter).map_or(0, |last| last + 1);
+    symbols[..end].iter().rposition(|symbol| !letter(symbol)).map_or(0, |last| last + 1)
+}
+
+/// The way that led to an alignment.
+struct Trace {
+    start: usize,
+    /// Index of a value, and where it stands.
+    values: Vec<(usize, usize, usize)>,
+    /// How many errors there were when so many symbols were behind.
+    cost_at: Vec<u16>,
 }
 
 fn is_word(text: &[u8], at: usize) -> bool {
@@ -322,11 +365,13 @@ impl Table {
     }
 
     /// Goes back the way that led to a cell: where it began, and where the values stand.
-    fn trace(&self, symbols: &[Symbol], text: &[u8], row: usize, column: usize) -> (usize, Vec<(usize, usize, usize)>) {
+    fn trace(&self, symbols: &[Symbol], text: &[u8], row: usize, column: usize) -> Trace {
         let (mut row, mut column) = (row, column);
         let mut values = Vec::new();
+        let mut cost_at = vec![0; row + 1];
         while row > 0 {
             let cost = self.row(row)[column];
+            cost_at[row] = cost_at[row].max(cost);
             match symbols[row - 1] {
                 Symbol::Value(index) => {
                     let end = column;
@@ -351,6 +396,6 @@ impl Table {
             }
         }
         values.reverse();
-        (column, values)
+        Trace { start: column, values, cost_at }
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Pattern {
     pub(super) entry: usize,
     pub(super) tokens: Vec<Token>,
     pub(super) values: Vec<Value>,
+    /// The words are meant only near a word of the mesh.
+    pub(super) near_mesh_word: bool,
     /// How many literal bytes it has.
     pub(super) literal: usize,
     /// The token by which it is found: its longest literal that occurs in no other entry.
@@ -147,7 +149,8 @@ fn pattern(shape: Shape, entry: usize, template: &Template) -> Option<Pattern> {
     });
     let (literal, longest) = lengths.fold((0, 0), |(sum, longest), length| (sum + length, longest.max(length)));
     let usable = longest > 0 && (shape == Shape::Spaced || longest >= SHORTEST_SQUEEZED);
-    usable.then_some(Pattern { entry, tokens, values, literal, anchor: 0, telling: false, shared: 0 })
+    let near_mesh_word = template.near_mesh_word;
+    usable.then_some(Pattern { entry, tokens, values, near_mesh_word, literal, anchor: 0, telling: false, shared: 0 })
 }
 
 /// A pattern is found by its longest literal that no other entry has; failing that, by its longest.

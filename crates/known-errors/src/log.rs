@@ -1,10 +1,11 @@
 //! Finds the known errors in a pasted log, each with its line and column.
 
+use super::answer::ErrorMatch;
 use super::catalogue::Catalogue;
 use super::compare::{Hit, Paste};
 use super::fold::{Folded, Shape};
 use super::index::Index;
-use super::lookup::{Candidate, ErrorMatch, beginning};
+use super::lookup::{Candidate, Reading, beginning};
 
 /// Only the beginning of a longer log is looked at.
 pub const LONGEST_LOG: usize = 1024 * 1024;
@@ -59,7 +60,9 @@ impl Catalogue {
         let mut candidates: Vec<Candidate> = Vec::new();
         for hit in hits {
             let (start, end) = (hit.start, hit.end);
-            candidates.extend(self.candidate(index, text, hit, surroundings(text, start, end)));
+            if let Reading::Meant(candidate) = self.candidate(index, text, hit, surroundings(text, start, end)) {
+                candidates.push(*candidate);
+            }
         }
         let places: Vec<(String, usize)> =
             candidates.iter().map(|one| (one.found.id.clone(), text.origin(one.hit.start))).collect();

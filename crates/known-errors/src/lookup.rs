@@ -1,89 +1,25 @@
 //! Looks up one message or several: whole templates first, then cut-off ones, then with typing errors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
+use super::answer::{ErrorLookup, ErrorMatch, ErrorMatchKind, ErrorSuggestion};
 use super::catalogue::Catalogue;
 use super::compare::{Extent, Hit, Paste};
 use super::envelope;
 use super::fold::{Folded, Shape};
 use super::fuzzy::Grams;
 use super::index::Index;
-
-/// How a known error was recognised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ErrorMatchKind {
-    /// The text holds the message as it is published.
-    Exact,
-    /// The text holds the message with values in its placeholders, or a part of it that no other message has.
-    Template,
-    /// The text holds the message but for a few characters.
-    Fuzzy,
-}
-
-/// A known error that a text holds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct ErrorMatch {
-    /// The entry: `GET /v1/errors/{id}` has the rest of it.
-    pub id: String,
-    /// The message as it is published.
-    pub message: String,
-    #[serde(rename = "match")]
-    pub kind: ErrorMatchKind,
-    /// How much of the message is there, from 0 to 1.
-    pub score: f32,
-    /// What stands in the placeholders.
-    pub parameters: BTreeMap<String, String>,
-    /// The part of the text that was recognised, shortened.
-    pub found: String,
-    pub reason: String,
-    pub recommendation: String,
-    /// Where to read more.
-    pub docs: Vec<String>,
-    /// What limits this match.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub caveat: Option<String>,
-    /// Other matches of the same text that may be meant as well.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub alternatives: Vec<String>,
-    /// Which of several messages it was found in, counted from 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message_index: Option<usize>,
-    /// Line in a log, counted from 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line: Option<usize>,
-    /// Character in the line, counted from 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub column: Option<usize>,
-}
-
-/// An entry that resembles a text in which nothing was recognised.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct ErrorSuggestion {
-    pub id: String,
-    /// The message as it is published.
-    pub message: String,
-    /// How much it resembles the text, from 0 to 1. A guess, whatever the number.
-    pub score: f32,
-    /// Which of several messages it is for, counted from 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message_index: Option<usize>,
-}
-
-/// What a look-up found: matches, or else suggestions.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct ErrorLookup {
-    /// The most specific first; of a log, in the order of the log.
-    pub matches: Vec<ErrorMatch>,
-    /// Entries that resemble a text in which nothing was recognised.
-    pub suggestions: Vec<ErrorSuggestion>,
-}
+use super::percent;
+use super::surroundings::{Needs, is_alone};
 
 /// Only the beginning of a longer message is looked at.
 pub const LONGEST_MESSAGE: usize = 16 * 1024;
+const TRANSLATED: &str =
+    "A guess: the text is in another language, and only what is never translated could be compared.";
+
+const MOST_SUGGESTIONS: usize = 3;
+/// How much a text is like the wrapper that it was found in.
+const LIKE_A_WRAPPER: f32 = 0.5;
 
 /// A hit, with what it says about the text that it was found in.
 pub(super) struct Candidate {
@@ -93,36 +29,79 @@ pub(super) struct Candidate {
     pub(super) rank: usize,
 }
 
+/// What a hit comes to.
+pub(super) enum Reading {
+    Meant(Box<Candidate>),
+    /// The words are there, but what stands round them speaks of something else.
+    Guess(ErrorSuggestion),
+    No,
+}
+
+/// What was read so far in one message.
+#[derive(Default)]
+struct Readings {
+    candidates: Vec<Candidate>,
+    guesses: Vec<ErrorSuggestion>,
+}
+
+impl Readings {
+    fn add(&mut self, reading: Reading) {
+        match reading {
+            Reading::Meant(candidate) => self.candidates.push(*candidate),
+            Reading::Guess(guess) if self.guesses.iter().all(|known| known.id != guess.id) => self.guesses.push(guess),
+            Reading::Guess(_) | Reading::No => {}
+        }
+    }
+}
+
 impl Catalogue {
     /// The known errors that one message holds, or what resembles it.
     ///
     /// The message may be wrapped in JSON of Azure Resource Manager, in text of Azure CLI or in other messages, broken into
-    /// lines, coloured, quoted, cut off or mistyped.
+    /// lines, coloured, quoted, percent-encoded, cut off or mistyped.
     pub fn find(&self, message: &str) -> ErrorLookup {
+        let decoded = percent::decode(beginning(message, LONGEST_MESSAGE));
+        let message = decoded.as_deref().unwrap_or(message);
         let message = beginning(message, LONGEST_MESSAGE);
         let inner = envelope::open(message);
         let texts: Vec<&str> = inner.iter().map(|inner| inner.text.as_ref()).chain([message]).collect();
         let spaced: Vec<Folded> = texts.iter().map(|text| Folded::new(text, Shape::Spaced)).collect();
 
-        let mut candidates = self.search_all(&self.spaced, &spaced, message);
-        if !self.tells(&candidates) {
+        let mut read = Readings::default();
+        self.search_all(&self.spaced, &spaced, message, &mut read);
+        if !self.tells(&read.candidates) && read.guesses.is_empty() {
             let squeezed: Vec<Folded> = texts.iter().map(|text| Folded::new(text, Shape::Squeezed)).collect();
-            candidates.extend(self.search_all(&self.squeezed, &squeezed, message));
-            if !self.tells(&candidates) {
-                candidates.extend(self.find_mistyped((&self.spaced, &self.grams), &spaced, message, &candidates));
+            self.search_all(&self.squeezed, &squeezed, message, &mut read);
+            // Whose words are known but for the reason is not mistyped.
+            let settled = read.candidates.iter().any(|one| self.entries[one.hit.entry].last_resort);
+            if !settled && !self.tells(&read.candidates) {
+                self.find_mistyped((&self.spaced, &self.grams), &spaced, message, &mut read);
             }
-            if !self.tells(&candidates) && message.contains('\n') {
-                let mistyped =
-                    self.find_mistyped((&self.squeezed, &self.squeezed_grams), &squeezed, message, &candidates);
-                candidates.extend(mistyped);
+            if !settled && !self.tells(&read.candidates) && message.contains('\n') {
+                self.find_mistyped((&self.squeezed, &self.squeezed_grams), &squeezed, message, &mut read);
             }
         }
+        let Readings { candidates, mut guesses } = read;
+        let wrappers: BTreeSet<usize> =
+            candidates.iter().map(|one| one.hit.entry).filter(|entry| self.entries[*entry].is_wrapper()).collect();
         let mut matches = self.ranked(candidates);
-        if matches.is_empty() {
-            matches.extend(inner.iter().find_map(|inner| self.only_an_envelope(inner)));
+        if matches.is_empty() && guesses.is_empty() {
+            matches.extend(self.guess_translated(message).map(|entry| self.translated(entry, message)));
         }
-        let suggestions = if matches.is_empty() { self.suggest(&spaced) } else { Vec::new() };
-        ErrorLookup { matches, suggestions }
+        if !matches.is_empty() {
+            return ErrorLookup { matches, suggestions: Vec::new() };
+        }
+        // What only carries a message that nobody knows is said, but is no answer.
+        guesses.extend(wrappers.into_iter().map(|entry| self.suggestion(entry, LIKE_A_WRAPPER)));
+        if inner.iter().any(|inner| inner.code.is_some()) {
+            guesses.extend(self.ids.get("ext/wrap-badrequest").map(|entry| self.suggestion(*entry, LIKE_A_WRAPPER)));
+        }
+        let likely = self.suggest(&spaced).into_iter().filter(|like| guesses.iter().all(|known| known.id != like.id));
+        let likely: Vec<ErrorSuggestion> = likely.collect();
+        guesses.extend(likely);
+        guesses.sort_by(|left, right| right.score.total_cmp(&left.score));
+        guesses.truncate(MOST_SUGGESTIONS);
+        ErrorLookup { matches, suggestions: guesses }
     }
 
     /// Looks up several messages; each match says which one it is of.
@@ -140,41 +119,37 @@ impl Catalogue {
 
     /// Whether something was recognised that is more than an envelope.
     fn tells(&self, candidates: &[Candidate]) -> bool {
-        candidates.iter().any(|candidate| !self.entries[candidate.hit.entry].known.envelope)
+        candidates.iter().any(|candidate| self.entries[candidate.hit.entry].tells())
     }
 
-    fn search_all(&self, index: &Index, texts: &[Folded], paste: &str) -> Vec<Candidate> {
-        let mut candidates = Vec::new();
+    fn search_all(&self, index: &Index, texts: &[Folded], paste: &str, read: &mut Readings) {
         for text in texts {
             let mut hits = index.search(text, Paste::Message);
             hits.extend(index.search_cut_off(text));
             for hit in hits {
-                candidates.extend(self.candidate(index, text, hit, paste));
+                read.add(self.candidate(index, text, hit, paste));
             }
         }
-        candidates
     }
 
-    fn find_mistyped(
-        &self,
-        (index, grams): (&Index, &Grams),
-        texts: &[Folded],
-        paste: &str,
-        known: &[Candidate],
-    ) -> Option<Candidate> {
+    fn find_mistyped(&self, (index, grams): (&Index, &Grams), texts: &[Folded], paste: &str, read: &mut Readings) {
         let skip = |entry: usize| {
-            self.entries[entry].known.envelope || known.iter().any(|candidate| candidate.hit.entry == entry)
+            self.entries[entry].known.envelope || read.candidates.iter().any(|candidate| candidate.hit.entry == entry)
         };
         let found = texts.iter().filter_map(|text| Some((text, grams.find(index, text, skip)?)));
-        let (text, fuzzy) = found.reduce(|best, next| if next.1.gain > best.1.gain { next } else { best })?;
-        let mut candidate = self.candidate(index, text, fuzzy.hit, paste)?;
-        candidate.found.kind = ErrorMatchKind::Fuzzy;
-        candidate.found.score = rounded(fuzzy.score);
-        Some(candidate)
+        let Some((text, fuzzy)) = found.reduce(|best, next| if next.1.gain > best.1.gain { next } else { best }) else {
+            return;
+        };
+        let mut reading = self.candidate(index, text, fuzzy.hit, paste);
+        if let Reading::Meant(candidate) = &mut reading {
+            candidate.found.kind = ErrorMatchKind::Fuzzy;
+            candidate.found.score = rounded(fuzzy.score);
+        }
+        read.add(reading);
     }
 
     /// What a hit says, if the entry accepts the values and the surroundings.
-    pub(super) fn candidate(&self, index: &Index, text: &Folded, hit: Hit, surroundings: &str) -> Option<Candidate> {
+    pub(super) fn candidate(&self, index: &Index, text: &Folded, hit: Hit, surroundings: &str) -> Reading {
         const LONGEST_FOUND: usize = 300;
         let entry = &self.entries[hit.entry];
         let pattern = &index.patterns[hit.pattern];
@@ -185,18 +160,21 @@ impl Catalogue {
             .filter(|(_, value)| !value.is_empty())
             .collect();
         // Where the value decides, a stretch of the text without it decides nothing.
-        if !entry.accepts(&parameters) {
-            return None;
+        if !entry.accepts(&pattern.values, &parameters) {
+            return Reading::No;
         }
-        let in_mesh = (entry.needs_mesh_word || entry.caveat.is_some()) && self.has_mesh_word(surroundings);
-        if entry.needs_mesh_word && !in_mesh {
-            return None;
+        let needs = if pattern.near_mesh_word { Needs::MeshWord } else { entry.needs };
+        let mut in_mesh = false;
+        if needs != Needs::Nothing || entry.caveat.is_some() {
+            let named = self.words.named(surroundings);
+            in_mesh = named.the_mesh();
+            if !named.meets(needs, || is_alone(text, &hit)) {
+                return Reading::Guess(self.suggestion(hit.entry, share(hit.literal, pattern.literal).min(0.9)));
+            }
         }
         let known = &entry.known;
         let exact = hit.extent == Extent::Whole && pattern.values.is_empty();
         let found = ErrorMatch {
-            id: known.id.clone(),
-            message: known.message.clone(),
             kind: if exact { ErrorMatchKind::Exact } else { ErrorMatchKind::Template },
             score: match hit.extent {
                 Extent::Whole => 1.0,
@@ -204,29 +182,33 @@ impl Catalogue {
             },
             parameters,
             found: beginning(&text.original_text(hit.start, hit.end), LONGEST_FOUND).to_owned(),
-            reason: known.reason.clone(),
-            recommendation: known.recommendation.clone(),
-            docs: known.docs.clone(),
             caveat: entry.caveat.clone().filter(|_| !in_mesh),
-            alternatives: Vec::new(),
-            message_index: None,
-            line: None,
-            column: None,
+            ..ErrorMatch::of(known)
         };
         let rank = hit.literal;
-        Some(Candidate { hit, found, rank })
+        Reading::Meant(Box::new(Candidate { hit, found, rank }))
     }
 
-    /// One match for each entry, the most specific first; envelopes last, or not at all where they say nothing of their own.
+    fn translated(&self, entry: usize, message: &str) -> ErrorMatch {
+        ErrorMatch {
+            kind: ErrorMatchKind::Fuzzy,
+            score: 0.5,
+            found: beginning(message, 300).to_owned(),
+            caveat: Some(TRANSLATED.to_owned()),
+            ..ErrorMatch::of(&self.entries[entry].known)
+        }
+    }
+
+    /// One match for each entry, the most specific first; envelopes last, or not at all where
+    /// they say nothing of their own.
     pub(super) fn ranked(&self, mut candidates: Vec<Candidate>) -> Vec<ErrorMatch> {
         let whole = candidates.iter().filter(|one| one.hit.extent == Extent::Whole);
         let whole = whole.filter(|one| self.tells(std::slice::from_ref(one))).map(|one| one.rank).max().unwrap_or(0);
         let tells = self.tells(&candidates);
         candidates.retain(|candidate| {
-            let known = &self.entries[candidate.hit.entry].known;
+            let entry = &self.entries[candidate.hit.entry];
             let partial = candidate.hit.extent != Extent::Whole && candidate.rank <= whole;
-            let wrapper = known.envelope && known.kind == "wrapper" && tells;
-            !partial && !wrapper
+            !partial && !entry.is_wrapper() && !(entry.last_resort && tells)
         });
         // Entries that are alternatives of each other keep the order of the catalogue.
         let ranks: BTreeMap<usize, usize> = candidates.iter().map(|one| (one.hit.entry, one.rank)).collect();
@@ -243,32 +225,9 @@ impl Catalogue {
             let known = &self.entries[one.hit.entry].known;
             (known.envelope, std::cmp::Reverse(one.rank), known.source, one.hit.entry)
         });
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         candidates.retain(|candidate| seen.insert(candidate.hit.entry));
         candidates.into_iter().map(|candidate| candidate.found).collect()
-    }
-
-    /// Azure CLI's `(Code) text` with an unknown text: the envelope is all that is known.
-    fn only_an_envelope(&self, inner: &envelope::Inner) -> Option<ErrorMatch> {
-        let code = inner.code.as_ref()?;
-        let known = self.get("ext/wrap-badrequest")?;
-        let parameters = [("code", code.as_str()), ("message", inner.text.as_ref())];
-        Some(ErrorMatch {
-            id: known.id.clone(),
-            message: known.message.clone(),
-            kind: ErrorMatchKind::Template,
-            score: 1.0,
-            parameters: parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-            found: beginning(&inner.text, 300).to_owned(),
-            reason: known.reason.clone(),
-            recommendation: known.recommendation.clone(),
-            docs: known.docs.clone(),
-            caveat: None,
-            alternatives: Vec::new(),
-            message_index: None,
-            line: None,
-            column: None,
-        })
     }
 
     fn suggest(&self, texts: &[Folded]) -> Vec<ErrorSuggestion> {
@@ -281,17 +240,18 @@ impl Catalogue {
         }
         let mut best: Vec<(usize, f32)> = best.into_iter().collect();
         best.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
-        best.truncate(3);
-        let suggestion = |(entry, score): (usize, f32)| {
-            let known = &self.entries[entry].known;
-            ErrorSuggestion {
-                id: known.id.clone(),
-                message: known.message.clone(),
-                score: rounded(score.min(1.0)),
-                message_index: None,
-            }
-        };
-        best.into_iter().map(suggestion).collect()
+        best.truncate(MOST_SUGGESTIONS);
+        best.into_iter().map(|(entry, score)| self.suggestion(entry, score.min(1.0))).collect()
+    }
+
+    fn suggestion(&self, entry: usize, score: f32) -> ErrorSuggestion {
+        let known = &self.entries[entry].known;
+        ErrorSuggestion {
+            id: known.id.clone(),
+            message: known.message.clone(),
+            score: rounded(score),
+            message_index: None,
+        }
     }
 }
 

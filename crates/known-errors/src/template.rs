@@ -4,6 +4,8 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Template {
     pub(super) parts: Vec<Part>,
+    /// The words are meant only near a word of the mesh.
+    pub(super) near_mesh_word: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +106,7 @@ impl Template {
         if longest.max().unwrap_or(0) < SHORTEST_LITERAL {
             return Err(Error::TooShort(SHORTEST_LITERAL));
         }
-        Ok(Self { parts })
+        Ok(Self { parts, near_mesh_word: false })
     }
 
     pub(super) fn values(&self) -> impl Iterator<Item = &Value> {

@@ -13,6 +13,7 @@ pub mod pairing;
 pub mod signatures;
 pub mod summary;
 pub mod time_range;
+mod wrapped;
 
 pub use access_log::{AccessLogLine, Side, UpstreamCluster};
 pub use digest::{DigestBuilder, LogDigest, SignatureHit, UnknownLine};

@@ -4,10 +4,12 @@
 //! (<https://istio.io/latest/docs/ops/diagnostic-tools/component-logging/>); Envoy alone, klog, JSON, logfmt and
 //! `CoreDNS` have their own forms. A line without a head of its own that follows one with a head is its continuation.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::mask::mask_query;
+use super::{mask::mask_query, wrapped};
 
 /// Longer lines are cut here before anything looks at them.
 pub const MAX_LINE: usize = 8 * 1024;
@@ -61,12 +63,34 @@ pub struct LogLine {
 #[derive(Debug, Clone, Default)]
 pub struct LineParser {
     headed: bool,
+    /// What a container runtime wrote of a line so far: it cuts long ones.
+    part: String,
 }
 
 impl LineParser {
     pub fn parse(&mut self, raw: &str) -> LogLine {
         let raw = raw.trim_end_matches(['\n', '\r']);
         let (stamp, whole) = split_timestamp(raw);
+        let shipped = wrapped::shipped(whole);
+        let (stamp, whole) = match &shipped {
+            Some(shipped) => (stamp.or(shipped.at.as_deref()), shipped.line.as_str()),
+            None => (stamp, whole),
+        };
+        let joined;
+        let whole = match wrapped::runtime(whole) {
+            Some((_, false, part)) => {
+                if self.part.len() < MAX_LINE {
+                    self.part.push_str(part);
+                }
+                return LogLine { at: stamp.map(str::to_owned), continuation: true, ..LogLine::default() };
+            }
+            Some((_, true, last)) if !self.part.is_empty() => {
+                joined = std::mem::take(&mut self.part) + last;
+                joined.as_str()
+            }
+            Some((_, true, line)) => line,
+            None => whole,
+        };
         let text = bounded(whole, MAX_LINE);
         let cut = text.len() < whole.len();
         let mut line = match head(text) {
@@ -82,6 +106,20 @@ impl LineParser {
         text.clone_into(&mut line.raw);
         line.cut = cut;
         line
+    }
+}
+
+impl LogLine {
+    /// What known lines are looked for in: of JSON the message, with the scope before it as in the text format, of other
+    /// lines all. A message would else end in what closes the object.
+    pub(super) fn searched(&self) -> Cow<'_, str> {
+        if self.message.is_empty() || !self.raw.starts_with('{') {
+            return Cow::Borrowed(&self.raw);
+        }
+        match &self.scope {
+            Some(scope) => Cow::Owned(format!("{scope}\t{}", self.message)),
+            None => Cow::Borrowed(&self.message),
+        }
     }
 }
 
@@ -102,7 +140,7 @@ pub fn split_timestamp(raw: &str) -> (Option<&str>, &str) {
     }
 }
 
-fn is_rfc3339(text: &str) -> bool {
+pub(super) fn is_rfc3339(text: &str) -> bool {
     let bytes = text.as_bytes();
     (20..=35).contains(&bytes.len())
         && bytes[..19].iter().enumerate().all(|(index, byte)| match index {

@@ -174,6 +174,15 @@ impl MeshBuilder {
         }
     }
 
+    /// Takes an object out again; says whether it was there.
+    pub fn remove(&mut self, kind: &str, namespace: &str, name: &str) -> bool {
+        let before = self.objects.len();
+        self.objects.retain(|(_, object)| {
+            object.kind().name() != kind || object.namespace() != namespace || object.name() != name
+        });
+        self.objects.len() < before
+    }
+
     /// Adds the objects of files as those of another cluster.
     pub fn add_files_of_cluster<T: AsRef<str>>(&mut self, cluster: &str, files: &[(T, T)]) {
         let found = documents::read(files);

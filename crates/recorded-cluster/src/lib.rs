@@ -8,6 +8,7 @@ mod api;
 mod bug_report;
 mod client;
 mod collect;
+mod disk;
 mod error;
 mod layout;
 mod manifest;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub use disk::{check_room, free_bytes};
 pub use error::Error;
 pub use layout::hexadecimal;
 pub use store::Kind;

@@ -24,6 +24,10 @@ pub struct Limits {
     /// Bytes of all such files together: what a recording takes of the memory grows with them.
     pub documents_bytes: u64,
     pub files: u64,
+    /// Folders that are made while an archive is unpacked.
+    pub folders: u64,
+    /// Bytes that stay free on the disk where an archive is unpacked.
+    pub free_bytes: u64,
     /// How many times larger than the archive its content may be, once it is past 64 MiB.
     pub ratio: u64,
     /// Where archives are unpacked; the system's folder for temporary files by default.
@@ -46,6 +50,8 @@ impl Default for Limits {
             document_bytes: 512 << 20,
             documents_bytes: 2 << 30,
             files: 200_000,
+            folders: 100_000,
+            free_bytes: 64 << 20,
             ratio: 100,
             temporary_folder: None,
             deadline: None,
@@ -54,7 +60,7 @@ impl Default for Limits {
 }
 
 /// Deeper folders than this are no recording; it bounds the walk.
-const DEPTH: usize = 32;
+pub(super) const DEPTH: usize = 32;
 
 /// The files of a recording by their path inside of it, with `/` between the parts.
 pub(super) struct FileTree {

@@ -4,6 +4,7 @@
 //! The blocks are read here and not by `tar`'s own iterator, which keeps long names of any size in memory and does not
 //! tell a cut archive from a damaged one.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -13,12 +14,15 @@ use tar::{EntryType, Header};
 use tempfile::TempDir;
 
 use super::Error;
-use super::tree::{FileTree, Limits};
+use super::disk::check_room;
+use super::tree::{DEPTH, FileTree, Limits};
 
 const BLOCK: usize = 512;
 /// Longer names, and longer lists of extended attributes, are no part of a recording.
 const LONGEST_PATH: usize = 1024;
 const LONGEST_EXTENSION: u64 = 64 * 1024;
+/// Bytes after which it is looked again whether the disk has room.
+const ROOM_EVERY: u64 = 16 << 20;
 /// Small archives may be packed tightly; from here on the ratio counts.
 const RATIO_FROM: u64 = 64 << 20;
 
@@ -47,7 +51,10 @@ pub(super) fn unpack(path: &Path, gzip: bool, limits: &Limits) -> Result<FileTre
         limits,
         allowed: if gzip { by_ratio.min(limits.total_bytes) } else { limits.total_bytes },
         read: 0,
+        read_since_room: ROOM_EVERY,
         files: 0,
+        folders: BTreeSet::new(),
+        entries: 0,
     };
     unpacking.run()?;
     if unpacking.files == 0 {
@@ -80,7 +87,13 @@ struct Unpacking<'a> {
     /// Bytes that may still come out of the archive, in all.
     allowed: u64,
     read: u64,
+    /// Since it was looked whether the disk has room.
+    read_since_room: u64,
     files: u64,
+    /// Those that were made.
+    folders: BTreeSet<PathBuf>,
+    /// Headers, whatever they describe.
+    entries: u64,
 }
 
 impl Unpacking<'_> {
@@ -113,6 +126,8 @@ impl Unpacking<'_> {
     }
 
     fn entry(&mut self, kind: EntryType, name: &[u8], size: u64) -> Result<(), Error> {
+        self.entries += 1;
+        self.bounded("the number of entries", self.entries, self.limits.files.saturating_add(self.limits.folders))?;
         let entry = String::from_utf8_lossy(name).chars().take(200).collect::<String>();
         let refused = |why| Error::UnsafePath { path: self.path.into(), entry: entry.clone(), why };
         match kind {
@@ -124,6 +139,18 @@ impl Unpacking<'_> {
             _ => return Err(refused("is neither a file nor a folder")),
         }
         let inside = safe_path(name).map_err(refused)?;
+        if inside.components().count() > DEPTH {
+            return Err(refused("lies too deep"));
+        }
+        // Each takes a block of the disk, whatever it holds.
+        let mut missing = inside.parent();
+        while let Some(folder) = missing.filter(|folder| !folder.as_os_str().is_empty()) {
+            if !self.folders.insert(folder.to_owned()) {
+                break;
+            }
+            missing = folder.parent();
+        }
+        self.bounded("the number of folders", self.folders.len() as u64, self.limits.folders)?;
         let target = self.root.join(&inside);
         self.files += 1;
         self.bounded("the number of files", self.files, self.limits.files)?;
@@ -210,6 +237,11 @@ impl Unpacking<'_> {
             return Err(Error::TooSlow { path: self.path.into() });
         }
         self.read += length as u64;
+        self.read_since_room += length as u64;
+        if self.read_since_room >= ROOM_EVERY {
+            self.read_since_room = 0;
+            check_room(&self.root, self.limits.free_bytes).map_err(Error::io("unpack", self.path))?;
+        }
         if self.read > self.allowed {
             let what = if self.allowed < self.limits.total_bytes {
                 "what it unpacks to, compared with its own size,"

@@ -23,6 +23,14 @@ impl Data {
         json(to_raw_value(&json!({"omitted": format!("nested more than {DEEPEST} levels deep")})))
     }
 
+    /// JSON that was written already.
+    ///
+    /// # Panics
+    /// For a text that is no JSON.
+    pub fn from_json(text: String) -> Self {
+        Self(RawValue::from_string(text).expect("data are JSON"))
+    }
+
     pub fn text(&self) -> &str {
         self.0.get()
     }

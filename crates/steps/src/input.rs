@@ -34,6 +34,7 @@ impl Inputs {
     pub fn read<T: DeserializeOwned>(self) -> Result<T, Vec<Invalid>> {
         match self {
             Self::Pairs(pairs) => {
+                let pairs = each(pairs);
                 let text = serde_html_form::to_string(&pairs).expect("pairs of strings can be written");
                 let parsed = serde_html_form::Deserializer::from_bytes(text.as_bytes());
                 serde_path_to_error::deserialize(parsed).map_err(|error| {
@@ -50,6 +51,22 @@ impl Inputs {
             }
         }
     }
+}
+
+/// Inputs that take several names, none of which can hold a comma.
+const LISTS: [&str; 3] = ["namespace", "istio_namespace", "analyzer"];
+
+/// `namespace=shop,bank` is the same as `namespace=shop&namespace=bank`.
+fn each(pairs: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut all = Vec::with_capacity(pairs.len());
+    for (name, value) in pairs {
+        if LISTS.contains(&name.as_str()) && value.contains(',') {
+            all.extend(value.split(',').map(|one| (name.clone(), one.trim().to_owned())));
+        } else {
+            all.push((name, value));
+        }
+    }
+    all
 }
 
 fn invalid(path: &str, message: &str) -> Vec<Invalid> {

@@ -28,6 +28,7 @@ mod proxy_sample;
 pub mod proxy_status;
 mod rejected;
 mod request_findings;
+mod requests;
 mod resource_status;
 mod resource_usage;
 mod restart;
@@ -64,10 +65,15 @@ pub use input::{Inputs, Invalid};
 pub use istiod_logs::{IstiodLogs, IstiodLogsData, IstiodLogsInput};
 pub use istiod_pods::{IstiodPods, IstiodPodsData, IstiodPodsInput};
 pub use misconfiguration::{
-    FailedRequests, Misconfiguration, MisconfigurationData, MisconfigurationInput, Symptom, SymptomGroup,
+    FailedPath, FailedRequests, Misconfiguration, MisconfigurationData, MisconfigurationInput, Symptom, SymptomGroup,
 };
 pub use proxy_config::{ProxyConfig, ProxyConfigData, ProxyConfigInput, ProxyConfigKind, ProxyOutput};
 pub use proxy_status::{ProxyStatusData, ProxyStatusInput, ProxyStatusStep};
+pub use requests::{
+    AskedRequest, CallerRow, MeshCallers, MeshCallersData, MeshCallersInput, MeshImpact, MeshImpactData,
+    MeshImpactInput, MeshPath, MeshPathData, MeshPathInput, ObservedRequests, PathAnswer, RequestDifference,
+    RequestEnd, proxy_facts,
+};
 pub use resource_status::{Include, KubectlOutput, ResourceStatus, ResourceStatusData, ResourceStatusInput};
 pub use resource_usage::{ResourceUsage, ResourceUsageData, ResourceUsageInput};
 pub use restart::{
@@ -111,6 +117,9 @@ pub static STEPS: &[&dyn AnyStep] = &[
     &StartupRace,
     &HttpProxies,
     &AccessLogs,
+    &MeshPath,
+    &MeshCallers,
+    &MeshImpact,
 ];
 
 /// The step of that id.
@@ -136,6 +145,7 @@ pub fn codes() -> impl Iterator<Item = &'static Code> {
         access_logging::CODES,
         resource_usage::CODES,
         coredns::CODES,
+        requests::CODES,
     ];
     all.into_iter().flatten().copied()
 }
@@ -276,10 +286,13 @@ impl<S: Step> Prepared for Ready<S> {
             }
             let evidence = S::gather(cluster, &self.0).await?;
             let input = std::sync::Arc::clone(&self.0);
+            // A judgement that nobody waits for any more has its room until it ends.
+            let claim = cluster.claim().cloned();
             // Judging may take a while over a large mesh, and must not hold up other requests.
             let judged = tokio::task::spawn_blocking(move || {
                 let judgement = S::judge(&input, evidence);
                 let printed = format.shows_output().then(|| S::raw(&input, &judgement.data)).flatten();
+                let _claim = claim;
                 Outcome {
                     data: report::Data::of(&judgement.data),
                     findings: judgement.findings,

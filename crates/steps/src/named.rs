@@ -37,7 +37,8 @@ async fn has_pods(cluster: &Cluster, namespace: &str) -> bool {
     listed.is_ok_and(|listed| !listed.items.is_empty())
 }
 
-async fn namespace(cluster: &Cluster, field: &'static str, name: &str) -> Result<(), Error> {
+/// Refuses a namespace that is not there.
+pub(super) async fn namespace(cluster: &Cluster, field: &'static str, name: &str) -> Result<(), Error> {
     let namespaces = Resource::namespaces();
     match cluster.get::<Value>(&namespaces, None, name).await {
         Err(Error::NotFound { .. }) => {}

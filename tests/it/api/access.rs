@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::support::app::TestApp;
 
-/// Operations that are open: health, metrics, and the explanation of problems.
-const OPEN: [&str; 4] = ["livez", "readyz", "metrics", "find_problem"];
+/// Operations that are open: health, and the explanation of problems.
+const OPEN: [&str; 3] = ["livez", "readyz", "find_problem"];
 
 /// Method, path with examples filled in, and id of every operation of the document.
 pub(super) fn operations() -> Vec<(Method, String, String)> {

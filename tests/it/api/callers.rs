@@ -315,3 +315,34 @@ async fn every_text_and_yaml_names_the_findings() {
         }
     }
 }
+
+/// Whoever follows `Link` gets more of the same question.
+#[tokio::test]
+async fn the_next_page_keeps_the_question() {
+    let app = TestApp::over("healthy");
+    for _ in 0..3 {
+        app.get("/v1/kubectl/crds").await;
+    }
+    app.get("/v1/istioctl/tags").await;
+    let first = app.get("/v1/runs?step=kubectl.crds&limit=2").await;
+    let link = first.headers["link"].to_str().unwrap();
+    let next = link.strip_prefix('<').and_then(|link| link.split('>').next()).unwrap();
+    assert!(next.contains("step=kubectl.crds") && next.contains("limit=2"), "{link}");
+    let second = app.get(next).await.json();
+    let steps: Vec<_> = second["items"].as_array().unwrap().iter().map(|run| run["step"].clone()).collect();
+    assert_eq!(steps, ["kubectl.crds"]);
+}
+
+/// Lists of names come with commas or repeated, and a request belongs to its trace.
+#[tokio::test]
+async fn lists_have_commas_and_requests_a_trace() {
+    let app = TestApp::over("broken");
+    let subjects = |answer: &Answered| answer.json()["data"]["proxies"].as_array().unwrap().len();
+    let commas = app.get("/v1/istioctl/proxy-status?namespace=shop,bank").await;
+    let repeated = app.get("/v1/istioctl/proxy-status?namespace=shop&namespace=bank").await;
+    assert_eq!(commas.status, StatusCode::OK, "{}", commas.text);
+    assert_eq!(subjects(&commas), subjects(&repeated));
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let traced = with(&app, "/v1/version", &[("traceparent", &format!("00-{trace}-00f067aa0ba902b7-01"))]).await;
+    assert_eq!(traced.headers["x-request-id"], trace);
+}

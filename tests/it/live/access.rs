@@ -19,7 +19,7 @@ use crate::support::{
 async fn seen_by(token: &str) -> Cluster {
     let own = lab::client(Lab::Healthy).await;
     let caller: Arc<Caller> =
-        Identify::kubernetes(own.clone(), Vec::new(), Keys::default()).caller(Some(token)).await.unwrap();
+        Identify::kubernetes(own.clone(), Vec::new(), Keys::default()).caller(Some(token), None).await.unwrap();
     let cluster = lab::cluster_through(Lab::Healthy, own.clone());
     cluster.through(Authority::new(own).client_for(caller, Trail::default()))
 }

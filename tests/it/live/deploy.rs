@@ -62,7 +62,7 @@ async fn every_folder_is_accepted_by_the_api_server() {
     needs!(Servers);
     // A dry run knows no namespace that it has not made.
     apply();
-    for folder in ["base", "overlays/actions", "overlays/postgres"] {
+    for folder in ["base", "overlays/actions", "overlays/postgres", "overlays/tls"] {
         let path = format!("{}/deploy/{folder}", env!("CARGO_MANIFEST_DIR"));
         let objects = lab::kubectl(Lab::Healthy, &["kustomize", &path]);
         let answer =

@@ -35,7 +35,7 @@ fn resigned(token: &str, change: impl Fn(&mut Value)) -> String {
 async fn token_of_a_service_account_is_its_user() {
     needs!(Servers);
     let token = lab::token(Lab::Healthy, "identity", "shop", json!([])).await;
-    let caller = identify(&[]).await.caller(Some(&token)).await.unwrap();
+    let caller = identify(&[]).await.caller(Some(&token), None).await.unwrap();
     assert_eq!(caller.user, "system:serviceaccount:shop:identity");
     assert_eq!(caller.rights, Rights::Reviewed);
     assert!(caller.uid.as_deref().is_some_and(|uid| uid.len() == 36), "{caller:?}");
@@ -51,9 +51,9 @@ async fn what_is_no_token_of_the_cluster_is_refused() {
     let token = lab::token(Lab::Healthy, "refused", "shop", json!([])).await;
     let forged = format!("{}x", &token[..token.len() - 8]);
     for bad in ["nonsense", "a.b.c", forged.as_str()] {
-        assert!(matches!(identify.caller(Some(bad)).await, Err(Denied::Unknown)), "{bad}");
+        assert!(matches!(identify.caller(Some(bad), None).await, Err(Denied::Unknown)), "{bad}");
     }
-    assert!(matches!(identify.caller(None).await, Err(Denied::Missing)));
+    assert!(matches!(identify.caller(None, None).await, Err(Denied::Missing)));
 }
 
 #[tokio::test]
@@ -63,14 +63,14 @@ async fn expired_token_is_refused() {
     let token = lab::token(Lab::Healthy, "expired", "shop", json!([])).await;
     // That the signature is right shows in a token whose claims are changed, but not their meaning.
     let other = resigned(&token, |claims| claims["jti"] = json!("2f2b6bd4-6c1f-4b0e-9f1e-0d1c5c1f2a3b"));
-    assert_eq!(identify.caller(Some(&other)).await.unwrap().user, "system:serviceaccount:shop:expired");
+    assert_eq!(identify.caller(Some(&other), None).await.unwrap().user, "system:serviceaccount:shop:expired");
     let past = resigned(&token, |claims| {
         let issued = claims["iat"].as_i64().unwrap();
         for (name, age_s) in [("iat", 7200), ("nbf", 7200), ("exp", 3600)] {
             claims[name] = json!(issued - age_s);
         }
     });
-    assert!(matches!(identify.caller(Some(&past)).await, Err(Denied::Unknown)));
+    assert!(matches!(identify.caller(Some(&past), None).await, Err(Denied::Unknown)));
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn token_of_a_deleted_account_is_refused() {
     needs!(Servers);
     let token = lab::token(Lab::Healthy, "deleted", "shop", json!([])).await;
     lab::kubectl(Lab::Healthy, &["delete", "serviceaccount", "deleted", "--namespace", "shop"]);
-    assert!(matches!(identify(&[]).await.caller(Some(&token)).await, Err(Denied::Unknown)));
+    assert!(matches!(identify(&[]).await.caller(Some(&token), None).await, Err(Denied::Unknown)));
 }
 
 #[tokio::test]
@@ -90,8 +90,8 @@ async fn token_for_somebody_else_is_refused() {
     let other = lab::token_of(&admin, "shop", "audience", &["vault"]).await;
     let own = lab::token_of(&admin, "shop", "audience", &[]).await;
     let identify_ours = identify(&["meshtriage"]).await;
-    assert_eq!(identify_ours.caller(Some(&ours)).await.unwrap().user, "system:serviceaccount:shop:audience");
-    assert!(matches!(identify_ours.caller(Some(&other)).await, Err(Denied::Unknown)));
-    assert!(matches!(identify_ours.caller(Some(&own)).await, Err(Denied::Unknown)));
-    assert!(matches!(identify(&[]).await.caller(Some(&ours)).await, Err(Denied::Unknown)));
+    assert_eq!(identify_ours.caller(Some(&ours), None).await.unwrap().user, "system:serviceaccount:shop:audience");
+    assert!(matches!(identify_ours.caller(Some(&other), None).await, Err(Denied::Unknown)));
+    assert!(matches!(identify_ours.caller(Some(&own), None).await, Err(Denied::Unknown)));
+    assert!(matches!(identify(&[]).await.caller(Some(&ours), None).await, Err(Denied::Unknown)));
 }

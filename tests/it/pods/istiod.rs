@@ -34,7 +34,7 @@ async fn answering(proxy: &'static str) -> u16 {
     .await
 }
 
-async fn timed(cluster: &Cluster, step: &str, inputs: &[(&str, &str)]) -> (Outcome, Duration) {
+async fn timed(cluster: &Cluster, step: &'static str, inputs: &[(&str, &str)]) -> (Outcome, Duration) {
     let start = Instant::now();
     let outcome = call(cluster, &Call::new(step, inputs), Format::Json).await;
     (outcome, start.elapsed())

@@ -189,7 +189,7 @@ async fn slow_pods_do_not_hold_up_the_service() {
     let silent = silent().await;
     let pods = (0..200).map(|index| (format!("silent-{index}"), silent)).collect();
     let mut parts = app(fake::cluster(pods).await, Identify::Nobody);
-    parts.places = tokio::sync::Semaphore::new(512);
+    parts.budget = meshtriage::cluster::budget::Budget::new(2048, 512 << 20);
     parts.limits.step_timeout = Duration::from_secs(4);
     let service = Arc::new(TestApp::new(parts));
     let waiting: Vec<_> = (0..200)

@@ -14,7 +14,11 @@ use meshtriage::{
     auth::{Authority, Identify, Keys, Rights},
     capture::{self, Capture},
     clock::Clock,
-    cluster::{Cluster, Settings},
+    cluster::{
+        Cluster, Settings,
+        budget::{Budget, Pool},
+    },
+    disk::Disk,
     errors::Catalogue,
     history::{History, TIME_LIMIT},
     runs::Background,
@@ -23,7 +27,6 @@ use meshtriage::{
     uploads::{self, Folder, Uploads},
 };
 use serde_json::Value;
-use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
 /// The service, with a router to call.
@@ -80,8 +83,9 @@ pub(crate) fn app(cluster: Cluster, identify: Identify) -> App {
         catalogue: Catalogue::builtin(),
         metrics: Metrics::default(),
         limits: Limits::default(),
-        places: Semaphore::new(16),
-        followers: Arc::new(Semaphore::new(16)),
+        budget: Budget::new(64, 512 << 20),
+        disk: Disk::default(),
+        followers: Pool::new(16, 0),
         public_url: None,
         cors_origins: Vec::new(),
         actions_enabled: true,

@@ -23,7 +23,7 @@ async fn serve(folder: &Path, limits: Limits) -> (SocketAddr, Service) {
 async fn begin(address: SocketAddr, length: usize) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let head = format!(
-        "POST /v1/captures HTTP/1.1\r\nhost: x\r\ncontent-type: application/gzip\r\ncontent-length: {length}\r\n\
+        "POST /v1/captures HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/gzip\r\ncontent-length: {length}\r\n\
          connection: close\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();

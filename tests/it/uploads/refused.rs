@@ -106,6 +106,59 @@ async fn bombs_are_refused() {
 }
 
 /// Small YAML that stands for gigabytes.
+/// A long name takes one block of the archive, and hundreds of the disk.
+#[tokio::test]
+async fn folders_are_counted_and_not_too_deep() {
+    let folder = folder();
+    let few = Limits { folders: 100, ..Limits::default() };
+    let service = Service::with(folder.path(), few);
+    let file = |name: &str| entry(EntryType::Regular, name, None, b"x");
+    let deep = file(&format!("{}x", "a/".repeat(45)));
+    assert_eq!(refused(&service, folder.path(), with(&deep)).await, "capture_unsafe");
+    let wide: Vec<u8> = (0..101).flat_map(|number| file(&format!("a{number}/x"))).collect();
+    assert_eq!(refused(&service, folder.path(), with(&wide)).await, "capture_too_large");
+    let nested: Vec<u8> = (0..10).flat_map(|number| file(&format!("a{number}/{}x", "b/".repeat(20)))).collect();
+    assert_eq!(refused(&service, folder.path(), with(&nested)).await, "capture_too_large");
+    let empty: Vec<u8> = (0..60_000).flat_map(|_| header(EntryType::Directory, "a", None, 0)).collect();
+    assert_eq!(refused(&service, folder.path(), with(&empty)).await, "capture_too_large");
+    let fine: Vec<u8> = (0..50).flat_map(|number| file(&format!("a{number}/x"))).collect();
+    assert_eq!(service.upload(ANYBODY, with(&fine)).await.status, StatusCode::CREATED);
+}
+
+/// What is packed tightly, and files that are many or large.
+#[tokio::test]
+async fn each_limit_is_kept() {
+    let folder = folder();
+    let limits = Limits { files: 10, unpacked_bytes: 16 << 20, ..Limits::default() };
+    let service = Service::with(folder.path(), limits);
+    let file = |name: &str, content: &[u8]| entry(EntryType::Regular, name, None, content);
+    let many: Vec<u8> = (0..11).flat_map(|number| file(&format!("f{number}"), b"x")).collect();
+    assert_eq!(refused(&service, folder.path(), with(&many)).await, "capture_too_large");
+    let large = file("large", &vec![0; 17 << 20]);
+    assert_eq!(refused(&service, folder.path(), with(&large)).await, "capture_too_large");
+    let together: Vec<u8> = (0..3).flat_map(|number| file(&format!("f{number}"), &vec![7; 6 << 20])).collect();
+    assert_eq!(refused(&service, folder.path(), with(&together)).await, "capture_too_large");
+}
+
+#[tokio::test]
+async fn disk_that_is_full_takes_nothing() {
+    let folder = folder();
+    let service = Service::with(folder.path(), Limits { free_bytes: u64::MAX / 2, ..Limits::default() });
+    assert_eq!(refused(&service, folder.path(), gzip(&good())).await, "storage_full");
+}
+
+/// An archive is small when it comes, and large when it is unpacked.
+#[test]
+fn disk_is_looked_at_while_unpacking() {
+    let folder = folder();
+    let archive = folder.path().join("a.tar.gz");
+    std::fs::write(&archive, gzip(&good())).unwrap();
+    let limits = meshtriage::capture::Limits { free_bytes: u64::MAX / 2, ..Default::default() };
+    let error = meshtriage::capture::Capture::open(&archive, &limits).err().unwrap();
+    let meshtriage::capture::Error::Io { source, .. } = error else { panic!("{error}") };
+    assert_eq!(source.kind(), std::io::ErrorKind::StorageFull);
+}
+
 #[tokio::test]
 async fn aliases_that_multiply_are_refused() {
     let folder = folder();

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::{
     FutureExt as _,
     future::{BoxFuture, Fuse},
@@ -19,7 +19,10 @@ use kube::{Api, Client};
 use tokio::time::Instant;
 
 use super::{Place, PodHttpError, PodHttpLimits, PodResponse};
-use crate::error::{Error, chain};
+use crate::{
+    budget::{Claim, NoRoom, Page},
+    error::{Error, chain},
+};
 
 /// How long an unused connection is good for: websocket clients send no pings, so that an idle one may be cut unseen.
 const IDLE: Duration = Duration::from_secs(5);
@@ -44,6 +47,7 @@ pub(super) enum Ended {
         received_bytes: usize,
     },
     TooLarge,
+    NoRoom(NoRoom),
 }
 
 impl Connection {
@@ -90,9 +94,10 @@ impl Connection {
         &mut self,
         answer: Response<Incoming>,
         limits: &PodHttpLimits,
+        claim: Option<&Claim>,
     ) -> Result<PodResponse, Ended> {
         let (parts, mut body) = answer.into_parts();
-        let mut bytes = BytesMut::new();
+        let mut page = Page::new(claim);
         loop {
             let frame = tokio::select! {
                 biased;
@@ -101,19 +106,19 @@ impl Connection {
             };
             match frame {
                 None => break,
-                Some(Err(_)) => return Err(self.ended(bytes.len()).await),
+                Some(Err(_)) => return Err(self.ended(page.len()).await),
                 Some(Ok(frame)) => {
                     let data = frame.data_ref().map_or(&[][..], |data| data);
-                    if bytes.len() + data.len() > limits.max_bytes {
+                    if page.len() + data.len() > limits.max_bytes {
                         return Err(Ended::TooLarge);
                     }
-                    bytes.extend_from_slice(data);
+                    page.push(data).await.map_err(Ended::NoRoom)?;
                 }
             }
         }
         self.took = self.used_at.elapsed();
         self.used_at = Instant::now();
-        Ok(PodResponse::new(&parts, bytes.freeze()))
+        Ok(PodResponse::new(&parts, page.finish()))
     }
 
     /// The reason for an early end stands on the error channel, which may be a moment behind.

@@ -5,7 +5,7 @@
 mod connection;
 mod gates;
 
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, Request, header, response};
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use self::connection::{Connection, Ended};
 use super::error::{Error, UNRECORDED};
+use crate::budget::Claim;
 use report::Skipped;
 
 pub use gates::Gates;
@@ -89,6 +90,7 @@ pub struct PodPort {
     client: Client,
     gates: Gates,
     place: Place,
+    claim: Option<Claim>,
     kept: Option<Connection>,
 }
 
@@ -128,13 +130,14 @@ impl super::Cluster {
 
     /// The same by its place.
     pub fn port_at(&self, place: Place) -> PodPort {
-        PodPort::new(self.client().clone(), self.gates().clone(), place)
+        let port = PodPort::new(self.client().clone(), self.gates().clone(), place);
+        PodPort { claim: self.claim().cloned(), ..port }
     }
 }
 
 impl PodPort {
     pub fn new(client: Client, gates: Gates, place: Place) -> Self {
-        Self { client, gates, place, kept: None }
+        Self { client, gates, place, claim: None, kept: None }
     }
 
     pub fn place(&self) -> &Place {
@@ -208,7 +211,16 @@ impl PodPort {
         answer: http::Response<hyper::body::Incoming>,
         limits: &PodHttpLimits,
     ) -> Result<PodResponse, Error> {
-        let response = connection.read(answer, limits).await.map_err(|ended| self.error(ended, limits))?;
+        let mut response =
+            connection.read(answer, limits, self.claim.as_ref()).await.map_err(|ended| self.error(ended, limits))?;
+        // Secrets go before anything is made of the page, whatever form that has.
+        let redacted = crate::aside(|| match str::from_utf8(&response.body).map(redact::redact_page) {
+            Ok(Cow::Owned(redacted)) => Some(redacted),
+            Ok(Cow::Borrowed(_)) | Err(_) => None,
+        });
+        if let Some(redacted) = redacted {
+            response.body = redacted.into();
+        }
         self.kept = Some(connection);
         Ok(response)
     }
@@ -219,6 +231,7 @@ impl PodPort {
             Ended::Refused(why) if why.contains("refused") => PodHttpError::Refused { what, why },
             Ended::Refused(why) => PodHttpError::CannotForward { what, why },
             Ended::After { received_bytes } => PodHttpError::CutOff { what, received_bytes },
+            Ended::NoRoom(refused) => return refused.into(),
             Ended::TooLarge => PodHttpError::TooLarge { what, limit_bytes: limits.max_bytes },
         };
         error.into()

@@ -4,7 +4,7 @@
 use mesh::{INGRESS_NAMESPACE, Kind, Mesh, Object};
 
 /// The day on which the list of annotations was read.
-pub(super) const LIST_DATE: &str = "2026-05-15";
+pub(super) const LIST_DATE: &str = "2026-08-21";
 
 /// An ingress gateway of the add-on. A cluster has up to one of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

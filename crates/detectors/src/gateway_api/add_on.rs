@@ -12,6 +12,8 @@ pub(super) struct AddOn {
     pub(super) as_of: String,
     pub(super) gateways_from: String,
     pub(super) tls_routes_from: String,
+    /// The first minor version of Kubernetes that brings definitions of `TLSRoute` which istiod takes.
+    pub(super) tls_routes_kubernetes: u32,
     /// By the version of Kubernetes, the oldest first.
     pub(super) bundles: Vec<Bundle>,
     fields: BTreeMap<String, Vec<String>>,

@@ -48,7 +48,7 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
 }
 
 /// The minor version of a node's Kubernetes.
-fn minor_version(node: &Object) -> Option<u32> {
+pub(super) fn minor_version(node: &Object) -> Option<u32> {
     let version = node.status().get("nodeInfo").get("kubeletVersion").text();
     version.strip_prefix("v1.")?.split('.').next()?.parse().ok()
 }

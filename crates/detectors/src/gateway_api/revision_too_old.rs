@@ -1,6 +1,7 @@
 //! Finds Gateways and TLSRoutes that the add-on's revision is too old to serve.
 
 use super::add_on::ADD_ON;
+use super::bundle_mismatch::minor_version;
 use crate::{Certainty, Detector};
 use analyzers::{Analyzer, Message, Messages};
 use mesh::{Kind, Mesh, Object, add_on_version};
@@ -10,7 +11,7 @@ pub(super) const DETECTOR: Detector = Detector {
     certainty: Certainty::Certain,
     rule: Analyzer {
         name: "k8sgw/revision-too-old",
-        reads: &[Kind::KubernetesGateway, Kind::GatewayClass, Kind::TlsRoute, Kind::Deployment],
+        reads: &[Kind::KubernetesGateway, Kind::GatewayClass, Kind::TlsRoute, Kind::Deployment, Kind::Node],
         reports: &[&GWA0004],
         by_default: true,
         run,
@@ -41,7 +42,28 @@ fn run<'m>(mesh: &'m Mesh, messages: &mut Messages<'m>) {
         for route in mesh.each(Kind::TlsRoute).filter(|route| hangs_on_istio(mesh, route)) {
             messages.report(is_too_old(route, newest, &ADD_ON.tls_routes_from));
         }
+        return;
     }
+    let cluster = mesh.each(Kind::Node).filter_map(minor_version).max();
+    if let Some(minor) = cluster.filter(|minor| *minor < ADD_ON.tls_routes_kubernetes) {
+        for route in mesh.each(Kind::TlsRoute).filter(|route| hangs_on_istio(mesh, route)) {
+            messages.report(definitions_are_too_old(route, minor));
+        }
+    }
+}
+
+fn definitions_are_too_old(route: &Object, minor: u32) -> Message<'_> {
+    let first = ADD_ON.tls_routes_kubernetes;
+    let text = format!(
+        "The definitions of the Gateway API come with the version of Kubernetes, and those of 1.{minor} are older than what \
+         istiod takes for a TLSRoute (list of {}): nobody acts on this one.",
+        ADD_ON.as_of
+    );
+    let remedy = format!(
+        "Upgrade the cluster: az aks upgrade --resource-group <rg> --name <cluster> --kubernetes-version 1.{first}. Until then an \
+         Istio Gateway with tls.mode PASSTHROUGH and a VirtualService with tls does the same."
+    );
+    Message::new(&GWA0004, route, text).remedy(remedy)
 }
 
 fn hangs_on_istio(mesh: &Mesh, route: &Object) -> bool {

@@ -24,7 +24,7 @@ static OBS0008: Code = Code {
 };
 
 /// The day on which the list was read.
-const LIST_DATE: &str = "2026-05-15";
+const LIST_DATE: &str = "2026-08-21";
 /// What a block of each kind may have; those of `tracing` may have anything.
 const ALLOWED: [(&str, &[&str]); 2] =
     [("accessLogging", &["match", "disabled", "providers"]), ("metrics", &["overrides", "providers"])];

@@ -19,6 +19,7 @@ mod proxy_without_token;
 pub(super) mod rules;
 mod server_names_differ;
 mod split_conditions;
+mod strict_plain_callers;
 mod token_keys_behind_strict;
 mod tokens_not_demanded;
 mod tokens_on_tcp;
@@ -51,6 +52,7 @@ pub(super) static DETECTORS: &[Detector] = &[
     mixed_mutual_tls::DETECTOR,
     split_conditions::DETECTOR,
     unknown_hosts::DETECTOR,
+    strict_plain_callers::DETECTOR,
     addresses_of_nodes::DETECTOR,
     server_names_differ::DETECTOR,
     unmatched_tokens::DETECTOR,

@@ -1,8 +1,10 @@
 //! Envoy's access log in Istio's default formats, text and JSON, taken apart into typed fields.
 //!
 //! The formats are those of <https://istio.io/latest/docs/tasks/observability/logs/access-log/>; releases before 1.9
-//! wrote neither response code details nor connection termination details, and older ones no route name. A format of
-//! the mesh's own is not recognized.
+//! wrote neither response code details nor connection termination details, and older ones no route name. Of a format of
+//! the mesh's own, [`AccessLogLine::by_values`] tells the fields by what stands in them.
+
+mod by_values;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

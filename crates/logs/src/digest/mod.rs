@@ -210,12 +210,20 @@ impl DigestBuilder {
         }
         count_level(&mut digest.levels, line.level);
         // What the agent and Envoy say of themselves in such a form has a level.
-        if digest.source == Source::Proxy && line.level.is_none() && line.raw.starts_with(['[', '{']) {
-            digest.foreign_access_lines += 1;
-            return None;
+        if digest.source == Source::Proxy && line.level.is_none() {
+            if !line.cut
+                && let Some(access) = AccessLogLine::by_values(&line.raw)
+            {
+                digest.access_lines += 1;
+                return Some(access);
+            }
+            if line.raw.starts_with(['[', '{']) {
+                digest.foreign_access_lines += 1;
+                return None;
+            }
         }
         digest.continuation_lines += u64::from(line.continuation);
-        match match_line(digest.source, &line.raw) {
+        match match_line(digest.source, &line.searched()).or_else(|| match_line(digest.source, &line.raw)) {
             Some(matched) => self.hit(&matched, &line),
             None => self.complaint(&line),
         }

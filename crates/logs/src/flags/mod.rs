@@ -145,6 +145,18 @@ pub fn explain(line: &AccessLogLine) -> Option<Explanation> {
     })
 }
 
+/// Whether a word is a list of Envoy's flags.
+pub(crate) fn is_flags(word: &str) -> bool {
+    !word.is_empty() && word.split(',').all(|flag| tables().flags.iter().any(|entry| entry.id == flag))
+}
+
+/// Whether a word is one of Envoy's response code details.
+pub(crate) fn is_detail(word: &str) -> bool {
+    word == "via_upstream"
+        || word.starts_with("upstream_reset_before_response_started")
+        || (word.contains('_') && detail(word).is_some())
+}
+
 fn decide(line: &AccessLogLine) -> Option<(&'static Entry, &'static str)> {
     let details = line.response_code_details.as_deref().unwrap_or_default();
     let flags = &line.response_flags;
@@ -159,6 +171,13 @@ fn decide(line: &AccessLogLine) -> Option<(&'static Entry, &'static str)> {
         // A connection without server name is none of a sidecar's, which always sends one with its TLS.
         let plain = line.requested_server_name.is_none();
         return case(if plain { "plain_text_to_tls" } else { "server_name_unknown" });
+    }
+    // A refused connection has no response, and no flag in every release.
+    if let Some(termination) = line.connection_termination_details.as_deref()
+        && let Some(entry) = detail(termination)
+        && specific(entry, flags)
+    {
+        return Some((entry, DETAIL_DOCS));
     }
     // Releases before 1.9 write no details; a host upstream says who answered.
     if flags.is_empty() && (details == "via_upstream" || (details.is_empty() && line.upstream_host.is_some())) {
@@ -229,7 +248,7 @@ pub(super) fn case_finding(id: &str, subject: &Subject) -> Finding {
 }
 
 fn detail(details: &str) -> Option<&'static Entry> {
-    let base = details.split(['{', '[']).next().unwrap_or_default();
+    let base = details.split(['{', '[', ':', '|']).next().unwrap_or_default();
     tables().details.iter().find(|entry| match entry.id.strip_suffix('.') {
         Some(_) => base.starts_with(&entry.id),
         None => base == entry.id,

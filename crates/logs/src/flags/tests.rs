@@ -116,7 +116,13 @@ fn policies_and_tokens_are_told_by_their_details() {
         "rbac_access_denied_matched_policy",
         None,
     );
-    check(&line(401, "", "jwt_authn_access_denied{Jwt_is_missing}", IN), "jwt_authn_access_denied", None);
+    let missing = line(401, "", "jwt_authn_access_denied{Jwt_is_missing}", IN);
+    check(&missing, "jwt_authn_access_denied", Some("JWT_MISSING"));
+    let expired = line(401, "", "jwt_authn_access_denied{Jwt_is_expired}", IN);
+    check(&expired, "jwt_authn_access_denied", Some("JWT_EXPIRED"));
+    let mut refused = line(0, "", "", IN);
+    refused.connection_termination_details = Some("rbac_access_denied_matched_policy[none]".into());
+    check(&refused, "rbac_access_denied_matched_policy", None);
     check(&line(403, "UAEX", "ext_authz_denied", IN), "ext_authz_denied", None);
     check(&line(404, "NR", "route_not_found", ""), "route_not_found", None);
     check(&line(503, "NC", "cluster_not_found", ""), "NC", None);

@@ -30,6 +30,8 @@ pub enum Source {
     /// The Secrets Store CSI driver and its Azure provider.
     Csi,
     Coredns,
+    /// The proxy of a node in the ambient mode. Its container has the name of a sidecar: whoever reads it says so.
+    Ztunnel,
     /// Reason and message of a Kubernetes event.
     Event,
     /// An application's own container.
@@ -44,7 +46,7 @@ impl Source {
             "istio-proxy" => Self::Proxy,
             "istio-init" | "istio-validation" => Self::Init,
             "install-cni" | "istio-cni" | "istio-cni-node" => Self::Cni,
-            "secrets-store" | "provider-azure-installer" => Self::Csi,
+            "secrets-store" | "provider-azure-installer" | "provider-azure" => Self::Csi,
             "coredns" => Self::Coredns,
             _ => Self::Application,
         }

@@ -221,7 +221,7 @@ async fn record(recording: &Recording) -> Result<Option<String>, Error> {
         istioctl::say_how_it_went(recording).await;
     }
     for (path, content) in &options.extra {
-        recording.add(path, redact::redact_text(content).as_bytes()).await;
+        recording.add(path, redact::redact_page(content).as_bytes()).await;
     }
     Ok(objects::cluster_id(recording).await)
 }

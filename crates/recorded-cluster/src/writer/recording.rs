@@ -105,7 +105,7 @@ impl Recording {
         let searched = tokio::task::spawn_blocking(move || {
             let content = edit(whole(content)?, &notes);
             let text = String::from_utf8_lossy(&content);
-            let (redacted, count) = redact::redact_counted(&text);
+            let (redacted, count) = redact::redact_page_counted(&text);
             notes.redacted(count);
             let mut spool = spool;
             // Text that is no UTF-8 stays as it is when there is nothing to hide in it.

@@ -130,6 +130,7 @@ impl Cleaner {
             "metadata": {"namespace": metadata.get("namespace"), "name": metadata.get("name")},
         });
         row["object"] = object;
+        self.notes.redacted(redact::redact_value(row));
         true
     }
 

@@ -6,6 +6,7 @@ use futures::{StreamExt as _, stream};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::by_path::FailedPath;
 use crate::{mesh_pod::subject, target::PROXY};
 use cluster::{Cluster, Error, LogQuery, read};
 use logs::{DigestBuilder, FailureGroup, Side, Source, SummaryBuilder, summary};
@@ -50,6 +51,9 @@ pub struct FailedRequests {
     pub of: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_at: Option<String>,
+    /// What their path says: who answers, and which object and field decides it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<FailedPath>,
 }
 
 /// Reads the logs of the ready proxies of some namespaces (of all where none is named): at most `most`, one of each
@@ -138,6 +142,7 @@ impl ProxyLog {
             count: failure.count,
             of: failure.of,
             last_at: failure.last_at.clone(),
+            path: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::{
     access_logs::{FailedRequests, ProxyLog},
+    by_path::ByPath,
     hosts,
     in_force::{self, Setting},
     problem::Problems,
@@ -76,9 +77,11 @@ pub(super) fn explain(mesh: &Mesh, said: Vec<(Option<&Object>, Finding)>, logs: 
         })
         .collect();
     let (mut unexplained, mut alone) = (Vec::new(), Vec::new());
+    let paths = ByPath::new(mesh);
     for log in logs {
         for failure in &log.failures {
-            let requests = log.requests(failure);
+            let path = paths.of(log.namespace(), &log.subject.name, failure);
+            let requests = FailedRequests { path: Some(path.clone()), ..log.requests(failure) };
             let destinations = destinations(mesh, log, failure);
             let settings = in_force::settings(mesh, log.namespace(), failure);
             let mut is_explained = false;
@@ -92,7 +95,14 @@ pub(super) fn explain(mesh: &Mesh, said: Vec<(Option<&Object>, Finding)>, logs: 
             }
             if let Some(finding) = log.finding(failure) {
                 let finding = in_force::amended(mesh, &settings, failure, finding);
-                let finding = unserved::amended(mesh, log.namespace(), failure, finding);
+                let mut finding = unserved::amended(mesh, log.namespace(), failure, finding);
+                if path.explains {
+                    let by = path.decided_by.as_ref().map(|by| format!(" ({})", by.words())).unwrap_or_default();
+                    finding.evidence.push(Evidence::new("path", format!("{}{by}", path.says)));
+                    if let Some(remedy) = &path.remedy {
+                        finding.remedy.clone_from(remedy);
+                    }
+                }
                 let symptoms = vec![Symptom::of_status(failure.response_code)];
                 alone.push(Item {
                     finding,
@@ -102,7 +112,9 @@ pub(super) fn explain(mesh: &Mesh, said: Vec<(Option<&Object>, Finding)>, logs: 
                     symptoms,
                 });
             }
-            unexplained.push(requests);
+            if !path.explains {
+                unexplained.push(requests);
+            }
         }
     }
     for item in &mut items {

@@ -5,6 +5,7 @@
 //! own.
 
 mod access_logs;
+mod by_path;
 mod explain;
 mod hosts;
 mod in_force;
@@ -21,10 +22,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 pub use access_logs::FailedRequests;
+pub use by_path::FailedPath;
 pub use explain::SymptomGroup;
 pub use symptom::Symptom;
 
-use super::{About, Cost, Invalid, Judgement, Permission, Step, counted, input::check};
+use super::{About, Cost, Invalid, Judgement, Permission, Step, counted, input::check, requests};
 use analyzers::{ANALYZERS, Options, analyze};
 use cluster::{Cluster, Error};
 use detectors::{self, Area, detect};
@@ -81,7 +83,7 @@ pub struct MisconfigurationInput {
 pub struct MisconfigurationData {
     /// The gravest first.
     pub symptoms: Vec<SymptomGroup>,
-    /// Failed requests that no finding explains.
+    /// Failed requests that neither a finding nor their path explains, with the reason.
     pub unexplained: Vec<FailedRequests>,
     pub looked_at: LookedAt,
 }
@@ -168,7 +170,11 @@ impl Step for Misconfiguration {
 
     async fn gather(cluster: &Cluster, input: &MisconfigurationInput) -> Result<Evidence, Error> {
         let rules = ANALYZERS.iter().flat_map(|analyzer| analyzer.reads).copied();
-        let kinds: KindSet = detectors::kinds(&detectors::of_areas(&input.areas())).iter().chain(rules).collect();
+        let kinds: KindSet = detectors::kinds(&detectors::of_areas(&input.areas()))
+            .iter()
+            .chain(rules)
+            .chain(requests::kinds().iter())
+            .collect();
         let builder = cluster.whole_mesh(kinds).await?;
         let perspective = Perspective { compatible: false, revision: input.revision.clone() };
         let analyzed = builder.within(Extent::Analysis).build().seen_from(perspective.clone());

@@ -81,7 +81,7 @@ fn of_dump(kind: ProxyConfigKind, evidence: &Evidence, skipped: &mut Vec<Skipped
     };
     match troubles::find(&dump, evidence.now) {
         Ok(found) => {
-            let of_kind = found.iter().filter(|trouble| concerns(kind, trouble));
+            let of_kind = found.iter().filter(|trouble| concerns(kind, trouble) && !is_of_the_system(trouble));
             findings.extend(of_kind.map(|trouble| finding(trouble, evidence)));
         }
         Err(error) => not_judged(&error),
@@ -124,6 +124,16 @@ fn concerns(kind: ProxyConfigKind, trouble: &DumpTrouble) -> bool {
         DumpTrouble::UnknownTcpCluster { .. } => ProxyConfigKind::Listener,
     };
     kind == ProxyConfigKind::All || kind == of
+}
+
+/// The operating system's bundle holds old roots beside those that count; it is nobody's certificate.
+fn is_of_the_system(trouble: &DumpTrouble) -> bool {
+    match trouble {
+        DumpTrouble::CertificateNotValid { secret, .. } | DumpTrouble::CertificateExpiresSoon { secret, .. } => {
+            secret.starts_with("file-root:system")
+        }
+        _ => false,
+    }
 }
 
 fn finding(trouble: &DumpTrouble, evidence: &Evidence) -> Finding {

@@ -86,7 +86,8 @@ pub(super) struct End {
     pods: Vec<PodLogs>,
 }
 
-/// The logs of one pod: of its proxy, where it has one, and of its other containers, where they are asked for.
+/// The logs of one pod: of its proxy, where it has one, of init containers of the mesh that failed, and of its other
+/// containers, where they are asked for.
 pub(super) struct PodLogs {
     pod: Pod,
     proxy: Option<Read<ContainerLog>>,
@@ -104,7 +105,7 @@ pub struct Evidence {
 pub struct SidecarLogsData {
     pub source: Vec<SidecarLog>,
     pub destination: Vec<SidecarLog>,
-    /// Logs of the applications, where they were asked for.
+    /// Logs of the applications, where they were asked for, and of the mesh's init containers that did not succeed at once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub applications: Vec<ApplicationLog>,
     /// Requests of the source at the destination, where both were given.
@@ -115,7 +116,7 @@ pub struct SidecarLogsData {
     pub elsewhere: Vec<String>,
 }
 
-/// The log of one container of an application.
+/// The log of one container beside the proxy.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ApplicationLog {
     pub namespace: String,

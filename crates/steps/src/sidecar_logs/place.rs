@@ -2,7 +2,12 @@
 
 use k8s_openapi::api::core::v1::Pod;
 
-use crate::{Invalid, input::check as checks, target::PodTarget};
+use crate::{
+    Invalid,
+    input::check as checks,
+    named,
+    target::{PodTarget, no_such},
+};
 use cluster::{Cluster, Error};
 
 /// More pods than these are not read.
@@ -33,7 +38,13 @@ pub(super) async fn pods(cluster: &Cluster, field: &'static str, place: &str) ->
     let Some(target) = target(place) else {
         return Err(Error::InvalidName { kind: "place", name: place.to_owned() });
     };
-    let mut pods = target.pods(cluster, field).await?;
+    let mut pods = match target.pods(cluster, field).await {
+        Err(Error::NotFound { .. }) => {
+            named::namespace(cluster, field, &target.namespace).await?;
+            return Err(no_such(cluster, field, &[target]).await);
+        }
+        pods => pods?,
+    };
     let more = pods.len().saturating_sub(MAX_PODS);
     pods.truncate(MAX_PODS);
     Ok((pods, more))

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, sync::LazyLock};
 
 use futures::{StreamExt as _, stream};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use regex::Regex;
 
 use super::{
@@ -65,11 +65,25 @@ pub(super) async fn end(
     Ok(End { pods })
 }
 
-/// The containers whose logs are read: the proxy, and those of the application where they are asked for.
+/// The containers whose logs are read: the proxy, those of the mesh that ran before it and did not succeed at once, and
+/// those of the application where they are asked for.
 fn containers(pod: &Pod, application: bool) -> Vec<String> {
     let proxy = target::container(pod, PROXY).map(|container| container.name.clone());
     let own = pod.spec.iter().flat_map(|spec| &spec.containers).map(|container| container.name.clone());
-    proxy.into_iter().chain(own.filter(|name| application && name != PROXY)).collect()
+    let failed = pod.status.iter().flat_map(|status| status.init_container_statuses.iter().flatten());
+    let failed = failed.filter(|status| is_of_the_mesh(&status.name) && !succeeded_at_once(status));
+    let failed = failed.map(|status| status.name.clone());
+    proxy.into_iter().chain(failed).chain(own.filter(|name| application && name != PROXY)).collect()
+}
+
+/// An init container of Istio's, which ends before the pod's containers start.
+fn is_of_the_mesh(container: &str) -> bool {
+    Source::of_container(container) == Source::Init
+}
+
+fn succeeded_at_once(status: &ContainerStatus) -> bool {
+    let ended = status.state.as_ref().and_then(|state| state.terminated.as_ref());
+    status.restart_count == 0 && ended.is_none_or(|ended| ended.exit_code == 0)
 }
 
 /// What the applications' own lines say.
@@ -77,7 +91,9 @@ pub(super) fn judge_applications(end: &End, findings: &mut Vec<Finding>) -> Vec<
     let mut logs = Vec::new();
     for PodLogs { pod, applications, .. } in &end.pods {
         for log in applications {
-            let digest = digest::digest(Source::Application, log.lines());
+            // The mesh's own containers write lines of their own.
+            let source = Some(Source::of_container(&log.container)).filter(|source| *source == Source::Init);
+            let digest = digest::digest(source.unwrap_or(Source::Application), log.lines());
             findings.extend(digest::findings(&digest, &target::subject(pod).container(&log.container)));
             let (namespace, pod) = (log.namespace.clone(), log.pod.clone());
             logs.push(ApplicationLog { namespace, pod, container: log.container.clone(), digest });

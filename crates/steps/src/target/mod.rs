@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod};
 
 pub use argument::PodTarget;
 pub(crate) use argument::check;
-pub(crate) use resolve::{find_pod, first_ready};
+pub(crate) use resolve::{find_pod, first_ready, no_such};
 
 use cluster::Error;
 use report::Subject;

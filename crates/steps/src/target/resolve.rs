@@ -34,13 +34,18 @@ pub(crate) async fn find_named(
             Err(error) => return Err(error),
         }
     }
-    let Some(first) = missing.first() else { return Err(Error::NotFound { what: format!("pod {argument:?}") }) };
+    Err(no_such(cluster, field, &missing).await)
+}
+
+/// That there is none of these, with the names that may have been meant.
+pub(crate) async fn no_such(cluster: &Cluster, field: &'static str, missing: &[PodTarget]) -> Error {
     let words: Vec<_> = missing
         .iter()
         .map(|target| format!("{} {:?} in namespace {}", target.kind_word(), target.name, target.namespace))
         .collect();
+    let Some(first) = missing.first() else { return Error::NotFound { what: field.to_owned() } };
     let known = names_beside(cluster, first).await;
-    Err(Error::no_such(field, words.join(", nor "), &first.name, known.iter().map(String::as_str)))
+    Error::no_such(field, words.join(", nor "), &first.name, known.iter().map(String::as_str))
 }
 
 /// The names of the objects of the same type in the namespace, as far as they may be read.

@@ -4,36 +4,51 @@
 use jiff::Timestamp;
 
 use crate::injection::numbers;
-use detectors::reference::ADD_ON;
+use detectors::reference::{ADD_ON, Support};
 use report::{Code, Finding, Severity, Subject};
 
 const POLICY: &str = "https://learn.microsoft.com/azure/aks/istio-support-policy";
 
 /// Codes about support.
-pub(crate) static CODES: &[&Code] = &[&END_OF_LIFE, &KUBERNETES_DOES_NOT_FIT];
+pub(crate) static CODES: &[&Code] = &[&END_OF_LIFE, &KUBERNETES_DOES_NOT_FIT, &NOT_KNOWN];
 
 static END_OF_LIFE: Code =
-    Code { id: "AKS0030", severity: Severity::Info, docs: POLICY, page: include_str!("../pages/AKS0030.md") };
+    Code { id: "AKS0030", severity: Severity::Warning, docs: POLICY, page: include_str!("../pages/AKS0030.md") };
 static KUBERNETES_DOES_NOT_FIT: Code =
     Code { id: "AKS0031", severity: Severity::Error, docs: POLICY, page: include_str!("../pages/AKS0031.md") };
 
+static NOT_KNOWN: Code =
+    Code { id: "AKS0032", severity: Severity::Info, docs: POLICY, page: include_str!("../pages/AKS0032.md") };
+const ASK: &str = "Ask for the state of today: az aks mesh get-revisions --location <location> --output table, and for this \
+                   cluster: az aks mesh get-upgrades --resource-group <group> --name <cluster>";
+
 /// What the table says of an installed revision.
 pub(super) fn findings(revision: &str, kubernetes: Option<&str>, now: Timestamp) -> Vec<Finding> {
-    let Some(known) = ADD_ON.revision(revision) else { return Vec::new() };
     let date = &ADD_ON.date;
+    let Some(known) = ADD_ON.revision(revision) else { return unlisted(revision) };
     let subject = || Subject::cluster_wide("Revision", revision);
     let mut findings = Vec::new();
-    if known.has_ended(now) {
-        let message = format!("its support ended with {}, by the table of {date}", known.end_of_life);
-        findings.push(
-            Finding::new(&END_OF_LIFE, subject(), message)
-                .remedy("az aks mesh get-upgrades --resource-group <group> --name <cluster>"),
-        );
-    }
+    let month = &known.end_of_life;
+    let told = match ADD_ON.support(revision, now) {
+        Some(Support::Ended) => Some((&END_OF_LIFE, format!("its support ended with {month}, by the table of {date}"))),
+        Some(Support::ExpectedToHaveEnded) => {
+            Some((&END_OF_LIFE, format!("its support was expected to end with {month}, by the table of {date}")))
+        }
+        Some(Support::Unknown) => Some((
+            &NOT_KNOWN,
+            format!("whether it is still supported is not known: {month} was expected by the table of {date}"),
+        )),
+        Some(Support::Supported) | None => None,
+    };
+    findings.extend(told.map(|(code, message)| Finding::new(code, subject(), message).remedy(ASK)));
     let running = kubernetes.map(numbers);
     if let Some([major, minor, ..]) = running.as_deref() {
         let running = format!("{major}.{minor}");
-        if !known.fits(&running) {
+        if ADD_ON.newest_kubernetes().is_some_and(|newest| numbers(newest) < numbers(&running)) {
+            let message =
+                format!("whether it fits Kubernetes {running} is not known: the table of {date} has no such version");
+            findings.push(Finding::new(&NOT_KNOWN, subject(), message).remedy(ASK));
+        } else if !known.fits(&running) {
             let (oldest, newest) = known.span();
             let message = format!(
                 "Kubernetes {running} does not fit: the revision supports {oldest} to {newest}, by the table of {date}"
@@ -45,6 +60,15 @@ pub(super) fn findings(revision: &str, kubernetes: Option<&str>, now: Timestamp)
         }
     }
     findings
+}
+
+/// A revision of the add-on that is newer than the table; names of others are not judged.
+fn unlisted(revision: &str) -> Vec<Finding> {
+    if detectors::reference::is_newer(revision) {
+        let message = format!("the table of {} does not know this revision yet", ADD_ON.date);
+        return vec![Finding::new(&NOT_KNOWN, Subject::cluster_wide("Revision", revision), message).remedy(ASK)];
+    }
+    Vec::new()
 }
 
 #[cfg(test)]
@@ -60,13 +84,21 @@ mod tests {
     #[test]
     fn versions_of_kubernetes_must_fit() {
         assert_eq!(codes("asm-1-30", "v1.31.9", "2026-09-01"), ["AKS0031"]);
-        assert_eq!(codes("asm-1-30", "v1.37.0", "2026-09-01"), ["AKS0031"]);
+        assert_eq!(codes("asm-1-29", "v1.30.0", "2026-09-01"), ["AKS0031"]);
         assert!(codes("asm-1-30", "v1.36.3", "2026-09-01").is_empty());
     }
 
     #[test]
     fn what_the_table_does_not_know_is_not_judged() {
-        for revision in ["asm-1-99", "default", "1-29", "asm-1-29-canary-2", ""] {
+        for (revision, kubernetes, day) in [
+            ("asm-1-99", "v1.36.1", "2030-01-01"),
+            ("asm-1-29", "v1.36.1", "2026-12-01"),
+            ("asm-1-30", "v1.37.0", "2026-09-01"),
+        ] {
+            assert_eq!(codes(revision, kubernetes, day), ["AKS0032"], "{revision}");
+        }
+        assert_eq!(codes("asm-1-28", "v1.35.1", "2026-12-01"), ["AKS0030"]);
+        for revision in ["default", "1-29", "asm-1-29-canary-2", ""] {
             assert!(codes(revision, "v1.10.0", "2030-01-01").is_empty(), "{revision}");
         }
         assert!(codes("asm-1-30", "none", "2026-09-01").is_empty());
