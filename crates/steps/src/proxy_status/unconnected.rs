@@ -203,7 +203,7 @@ fn with_reason(finding: Finding, reason: Option<&Reason<'_>>, pod: &Pod, around:
         ));
     };
     let finding = finding.evidence(Evidence::new(format!("log of {namespace}/{name} ({PROXY})"), reason.sample));
-    if reason.message.contains("unknown authority") {
+    if [reason.message, reason.sample].iter().any(|words| words.contains("unknown authority")) {
         return finding.remedy(format!(
             "The proxy does not trust istiod's certificate: the root in its namespace is another one than istiod's. \
              Compare them: kubectl get configmap istio-ca-root-cert --namespace {namespace} --output \
