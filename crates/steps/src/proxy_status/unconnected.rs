@@ -361,7 +361,7 @@ mod tests {
             "calls the pod ready",
         ];
         check(&never, "ENV0022", &words);
-        check(&found(living(), &pod, Some(signs(true, X509))), "ENV0013", &["old configuration", "unknown authority"]);
+        check(&found(living(), &pod, Some(signs(true, X509))), "ENV0013", &["old configuration", "does not trust"]);
         check(&found(living(), &pod, None), "ENV0013", &["is connected to no istiod", "kubectl logs cart-1"]);
     }
 
