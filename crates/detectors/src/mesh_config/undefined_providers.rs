@@ -81,7 +81,7 @@ fn provider_is_not_defined<'m>(
     let follows = if policy.kind() == Kind::AuthorizationPolicy {
         "every request that the policy selects is denied"
     } else {
-        "nothing is sent anywhere"
+        "istiod leaves it out, and proxies log and trace as before or as the mesh's default says"
     };
     let text = format!(
         "The extension provider {name} is not defined in the mesh configuration of {}: {follows}. Defined: {}.",

@@ -44,7 +44,8 @@ fn some_do_not_log<'m>(mesh: &Mesh, object: &'m Object, logging: &Logging<'_>) -
     let names: Vec<&str> = workloads.iter().take(NAMED).copied().collect();
     let more = if workloads.len() > NAMED { ", …" } else { "" };
     let text = format!(
-        "Proxies of {}{more} write no access log, others do: of requests between them only one side is seen.",
+        "By their configuration proxies of {}{more} write no access log, others do: of requests between them only one \
+         side is seen.",
         names.join(", "),
     );
     Message::new(&OBS0002, object, text).remedy(switch_on(mesh))

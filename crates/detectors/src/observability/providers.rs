@@ -66,7 +66,8 @@ fn is_not_defined<'m>(mesh: &Mesh, telemetry: &'m Object, name: &str) -> Message
     let known: Vec<&str> =
         mesh.config_of(telemetry.namespace()).extension_providers.keys().map(String::as_str).collect();
     let text = format!(
-        "Provider {name} is not defined in the mesh configuration (known: {}): nothing is sent.",
+        "Provider {name} is not defined in the mesh configuration (known: {}): nothing goes to it. istiod leaves it out, \
+         and proxies send what the mesh's default says, or what they had before.",
         known.join(", ")
     );
     let remedy = format!(

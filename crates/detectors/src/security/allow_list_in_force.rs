@@ -50,7 +50,7 @@ fn only_what_is_listed<'m>(namespace: &'m Object, workloads: &BTreeMap<&str, Vec
     let lists: Vec<String> =
         workloads.iter().map(|(workload, policies)| format!("{workload} ({})", names(policies))).collect();
     let text = format!("Only callers that an ALLOW policy lists get through to {}; others get 403.", names(&lists));
-    let remedy = "Nothing, if that is meant. A new caller, also a gateway or a scraper, has to be added to the policy first; \
+    let remedy = "Nothing, if that is meant; a list that no token can match is SEC0025. A new caller, also a gateway or a scraper, has to be added to the policy first; \
                   the annotation istio.io/dry-run: \"true\" on a new policy shows in the proxy's log whom it would refuse.";
     Message::new(&SEC0007, namespace, text).remedy(remedy)
 }

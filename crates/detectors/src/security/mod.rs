@@ -25,6 +25,7 @@ mod tokens_not_demanded;
 mod tokens_on_tcp;
 mod unknown_callers;
 mod unknown_hosts;
+mod unmatched_tokens;
 
 use super::Detector;
 
@@ -54,4 +55,5 @@ pub(super) static DETECTORS: &[Detector] = &[
     strict_plain_callers::DETECTOR,
     addresses_of_nodes::DETECTOR,
     server_names_differ::DETECTOR,
+    unmatched_tokens::DETECTOR,
 ];

@@ -172,6 +172,14 @@ pub(super) const PROBLEMS: &[Problem] = &[
         Easy,
         "istiod (no sidecar) cannot fetch.",
     ),
+    problem(
+        "sec/jwt-principal",
+        "No token can match an ALLOW policy",
+        Error,
+        Some(Certain),
+        Easy,
+        "403 with good tokens: the policy lists principals of an issuer that no RequestAuthentication accepts.",
+    ),
     problem("sec/jwt-on-tcp", "RequestAuthentication on TCP ports", Warning, Some(Certain), Easy, "No effect."),
     problem(
         "sec/leaf-expired",

@@ -10,6 +10,7 @@ use super::{
     by_path::ByPath,
     in_force::{self, Setting},
     symptom::Symptom,
+    unserved,
 };
 use detectors::Certainty;
 use diagnosis::{hosts, problems::Problems};
@@ -92,7 +93,8 @@ pub(super) fn explain(mesh: &Mesh, said: Vec<(Option<&Object>, Finding)>, logs: 
                 continue;
             }
             if let Some(finding) = log.finding(failure) {
-                let mut finding = in_force::amended(mesh, &settings, failure, finding);
+                let finding = in_force::amended(mesh, &settings, failure, finding);
+                let mut finding = unserved::amended(mesh, log.namespace(), failure, finding);
                 if path.explains {
                     let by = path.decided_by.as_ref().map(|by| format!(" ({})", by.words())).unwrap_or_default();
                     finding.evidence.push(Evidence::new("path", format!("{}{by}", path.says)));

@@ -12,6 +12,7 @@ pub(crate) mod symptom;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests;
+mod unserved;
 
 use std::collections::BTreeSet;
 

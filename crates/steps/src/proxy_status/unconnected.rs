@@ -203,7 +203,7 @@ fn with_reason(finding: Finding, reason: Option<&Reason<'_>>, pod: &Pod, around:
         ));
     };
     let finding = finding.evidence(Evidence::new(format!("log of {namespace}/{name} ({PROXY})"), reason.sample));
-    if reason.message.contains("unknown authority") {
+    if [reason.message, reason.sample].iter().any(|words| words.contains("unknown authority")) {
         return finding.remedy(format!(
             "The proxy does not trust istiod's certificate: the root in its namespace is another one than istiod's. \
              Compare them: kubectl get configmap istio-ca-root-cert --namespace {namespace} --output \
@@ -279,5 +279,115 @@ fn move_to(namespace: &str, revision: &str, other: &str, around: &Around<'_>) ->
             "Give the namespace, or the pods' own label, a revision that lives: kubectl label namespace {namespace} \
              {REVISION}={other} --overwrite; {restart}"
         ),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use bytes::Bytes;
+    use cluster::Istiod;
+    use logs::{Source, digest};
+    use serde_json::json;
+
+    use super::{super::Evidence as Pages, *};
+
+    const NOW: &str = "2026-01-01T01:00:00Z";
+    const X509: &str =
+        "2026-01-01T00:59:00.000000Z\twarn\tca\tca request failed: x509: certificate signed by unknown authority";
+
+    fn istiod(revision: &str, ready: &str) -> Istiod {
+        let pod = json!({"metadata": {"name": format!("istiod-{revision}"), "namespace": "istio-system"},
+            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]}});
+        Istiod { revision: revision.to_owned(), pod: serde_json::from_value(pod).unwrap() }
+    }
+
+    fn pod(revision: &str, started: &str) -> Pod {
+        let running = json!({"name": "istio-proxy", "ready": true, "restartCount": 0, "image": "", "imageID": "",
+            "state": {"running": {"startedAt": started}}});
+        let pod = json!({"metadata": {"name": "cart-1", "namespace": "shop", "annotations": {"istio.io/rev": revision}},
+            "spec": {"containers": [{"name": "istio-proxy"}]},
+            "status": {"phase": "Running", "containerStatuses": [running],
+                "conditions": [{"type": "Ready", "status": "True"}]}});
+        serde_json::from_value(pod).unwrap()
+    }
+
+    fn signs(is_configured: bool, log: &str) -> Signs {
+        Signs {
+            is_configured: Ok(is_configured),
+            has_certificate: Ok(is_configured),
+            state: Ok(if is_configured { "LIVE" } else { "PRE_INITIALIZING" }.to_owned()),
+            gone: None,
+            log: Ok(digest::digest(Source::Proxy, log.lines())),
+        }
+    }
+
+    /// What is found about one pod beside replicas, each with its page of proxies.
+    fn found(replicas: Vec<(Istiod, &'static str)>, pod: &Pod, signs: Option<Signs>) -> (Vec<Finding>, usize) {
+        let now: Timestamp = NOW.parse().unwrap();
+        let pages = replicas.into_iter().map(|(istiod, page)| (istiod, Bytes::from_static(page.as_bytes()))).collect();
+        let evidence = Pages::of_pages(pages, Vec::new(), now);
+        let labelled = json!({"metadata": {"name": "shop", "labels": {"istio.io/rev": "old"}}});
+        let signs = signs.map(|signs| ("cart-1.shop".to_owned(), signs)).into_iter().collect();
+        let around = Around {
+            replicas: &evidence.replicas,
+            is_complete: true,
+            namespaces: &Ok(vec![labelled]),
+            tags: &Ok(Vec::new()),
+            signs: &signs,
+            now,
+        };
+        let (findings, unknown) = findings(&[pod], &around);
+        (findings, unknown.len())
+    }
+
+    #[track_caller]
+    fn check(found: &(Vec<Finding>, usize), code: &str, words: &[&str]) {
+        let [finding] = found.0.as_slice() else { panic!("{found:?}") };
+        let text = format!("{} {}", finding.message, finding.remedy);
+        assert!(finding.code == code && words.iter().all(|word| text.contains(word)), "{text}");
+    }
+
+    #[test]
+    fn a_proxy_that_never_got_anything_is_told_from_one_that_lost_its_istiod() {
+        let living = || vec![(istiod("new", "True"), "[]")];
+        let pod = pod("new", "2026-01-01T00:00:00Z");
+        let never = found(living(), &pod, Some(signs(false, X509)));
+        let words = [
+            "never got configuration",
+            "unknown authority",
+            "PRE_INITIALIZING",
+            "istio-ca-root-cert",
+            "calls the pod ready",
+        ];
+        check(&never, "ENV0022", &words);
+        check(&found(living(), &pod, Some(signs(true, X509))), "ENV0013", &["old configuration", "does not trust"]);
+        check(&found(living(), &pod, None), "ENV0013", &["is connected to no istiod", "kubectl logs cart-1"]);
+    }
+
+    #[test]
+    fn a_proxy_that_has_just_started_is_a_note() {
+        let (findings, _) =
+            found(vec![(istiod("new", "True"), "[]")], &pod("new", "2026-01-01T00:59:30Z"), Some(signs(false, "")));
+        assert_eq!((findings[0].code.as_ref(), findings[0].severity), ("ENV0013", Severity::Info));
+    }
+
+    #[test]
+    fn a_revision_without_a_living_replica_explains_its_proxies() {
+        let pod = pod("old", "2026-01-01T00:00:00Z");
+        let gone = found(vec![(istiod("new", "True"), "[]")], &pod, None);
+        check(
+            &gone,
+            "ENV0013",
+            &["no istiod of that revision is installed", "kubectl label namespace shop istio.io/rev=new --overwrite"],
+        );
+        let waiting = found(vec![(istiod("old", "False"), "[]"), (istiod("new", "True"), "[]")], &pod, None);
+        check(&waiting, "ENV0013", &["no istiod of that revision is ready", "app=istiod,istio.io/rev=old"]);
+    }
+
+    #[test]
+    fn where_no_list_could_be_read_nothing_is_said() {
+        let (findings, unknown) = found(vec![(istiod("old", "True"), "{}")], &pod("old", "2026-01-01T00:00:00Z"), None);
+        assert_eq!((findings.len(), unknown), (0, 1));
     }
 }
