@@ -94,7 +94,7 @@ impl View {
             findings.truncate(usize::try_from(top).unwrap_or(usize::MAX));
         }
         if self.summary {
-            for finding in findings.iter_mut() {
+            for finding in &mut *findings {
                 finding.evidence.clear();
             }
         }
