@@ -5,7 +5,7 @@ use logs::FailureGroup;
 use mesh::{DestinationRules, Mesh, Object, is_ready};
 use report::Finding;
 
-use super::hosts;
+use diagnosis::hosts;
 
 /// What failed for want of an endpoint (503 UH), with the reason that the objects give.
 pub(super) fn amended(mesh: &Mesh, namespace: &str, failure: &FailureGroup, mut finding: Finding) -> Finding {
