@@ -30,7 +30,8 @@ const WRITTEN: [(&str, Format); 13] = [
 /// The format that the caller likes best; JSON where they say nothing.
 pub(super) fn format(headers: &HeaderMap) -> Result<Format, ApiError> {
     let values: Vec<_> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
-    let accept = values.join(", ");
+    let accept: Vec<_> = values.iter().flat_map(|value| value.split(',')).map(without_parameters).collect();
+    let accept = accept.join(", ");
     if accept.trim().is_empty() {
         return Ok(Format::Json);
     }
@@ -45,6 +46,14 @@ pub(super) fn format(headers: &HeaderMap) -> Result<Format, ApiError> {
         let detail = format!("an answer can be written as {}, or as `format` says", known.join(", "));
         ApiError::new(error::NOT_ACCEPTABLE, detail)
     })
+}
+
+/// A type with its weight alone: what we write comes in one charset.
+fn without_parameters(media: &str) -> String {
+    let mut parts = media.split(';').map(str::trim);
+    let name = parts.next().unwrap_or_default();
+    let weight = parts.find(|part| part.starts_with("q=") || part.starts_with("Q="));
+    weight.map_or_else(|| name.to_owned(), |weight| format!("{name};{weight}"))
 }
 
 #[cfg(test)]

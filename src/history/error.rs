@@ -183,6 +183,16 @@ mod tests {
         Run { header, answer: Some(answer) }
     }
 
+    /// 4 MiB that do not become less when they are packed.
+    fn large() -> String {
+        let next = |number: &mut u64| {
+            *number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            Some(format!("{:08x}", *number >> 32))
+        };
+        let mut number = 1;
+        std::iter::from_fn(|| next(&mut number)).take(1 << 19).collect()
+    }
+
     #[tokio::test]
     async fn full_database_is_unwritable_and_still_readable() {
         let folder = tempfile::tempdir().unwrap();
@@ -190,9 +200,9 @@ mod tests {
         let history = History::open(&format!("sqlite://{}", file.display()), TIME_LIMIT).unwrap();
         let Db::Sqlite(pool) = &history.db else { unreachable!("it was opened as SQLite") };
         // From there on SQLite answers as it does on a full disk.
-        pool.set_connect_options(pool.connect_options().as_ref().clone().pragma("max_page_count", "40"));
+        pool.set_connect_options(pool.connect_options().as_ref().clone().pragma("max_page_count", "400"));
         history.record(&run("small".to_owned()), &[]).await.unwrap();
-        let error = history.record(&run("x".repeat(1 << 20)), &[]).await.unwrap_err();
+        let error = history.record(&run(large()), &[]).await.unwrap_err();
         assert!(matches!(error, Error::Unwritable { .. }), "{error:?}");
         assert!(!error.is_temporary());
         let source = std::error::Error::source(&error).unwrap().to_string();
@@ -202,7 +212,7 @@ mod tests {
         assert_eq!(runs, [run(String::new()).header]);
         for _ in 0..20 {
             assert!(history.record(&run("small".to_owned()), &[]).await.unwrap(), "what is small has room");
-            assert!(history.record(&run("x".repeat(1 << 20)), &[]).await.is_err());
+            assert!(history.record(&run(large()), &[]).await.is_err());
         }
     }
 }

@@ -53,7 +53,8 @@ mod tests {
     use crate::{MeshBuilder, Settings};
 
     fn mesh(arguments: &str) -> Mesh {
-        let mut builder = MeshBuilder::new(Settings::new(jiff::Timestamp::UNIX_EPOCH));
+        let mut builder =
+            MeshBuilder::new(Settings { runtime_kinds: true, ..Settings::new(jiff::Timestamp::UNIX_EPOCH) });
         let text = format!(
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: istiod, namespace: istio-system, labels: {{app: \
              istiod}}}}\nspec: {{template: {{spec: {{containers: [{{name: discovery, args: [{arguments}]}}]}}}}}}\n---\n\

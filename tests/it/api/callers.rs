@@ -16,7 +16,14 @@ fn simple_steps() -> Vec<&'static str> {
     reads
         .map(|about| about.endpoint)
         .filter(|path| {
-            !matches!(*path, "/v1/kubectl/sidecar-logs" | "/v1/istioctl/check-inject" | "/v1/kubectl/resource-status")
+            !matches!(
+                *path,
+                "/v1/kubectl/sidecar-logs"
+                    | "/v1/istioctl/check-inject"
+                    | "/v1/kubectl/resource-status"
+                    | "/v1/mesh/path"
+                    | "/v1/mesh/callers"
+            )
         })
         .collect()
 }
