@@ -54,7 +54,7 @@ impl Dialect {
 }
 
 fn main() -> anyhow::Result<()> {
-    let rows = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(1_000_000);
+    let rows = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(1_000_000);
     tokio::runtime::Runtime::new()?.block_on(measure(rows))
 }
 

@@ -112,9 +112,12 @@ async fn list_findings(state: AppState, Caller(caller): Caller, mut query: StepQ
     let lists = ["code", "severity", "state", "namespace", "kind", "name"];
     let pairs = std::mem::take(&mut query.pairs).into_iter();
     query.pairs = pairs
-        .flat_map(|(name, value)| match lists.contains(&name.as_str()) {
-            true => value.split(',').map(|one| (name.clone(), one.to_owned())).collect(),
-            false => vec![(name, value)],
+        .flat_map(|(name, value)| {
+            if lists.contains(&name.as_str()) {
+                value.split(',').map(|one| (name.clone(), one.to_owned())).collect()
+            } else {
+                vec![(name, value)]
+            }
         })
         .collect();
     let query: FindingsQuery = query.read()?;

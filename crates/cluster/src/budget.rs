@@ -282,6 +282,10 @@ impl Page {
         self.bytes.len()
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     pub async fn push(&mut self, data: &[u8]) -> Result<(), NoRoom> {
         if let Some(claim) = self.claim.clone() {
             let reading = {

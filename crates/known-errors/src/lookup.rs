@@ -208,7 +208,7 @@ impl Catalogue {
         candidates.retain(|candidate| {
             let entry = &self.entries[candidate.hit.entry];
             let partial = candidate.hit.extent != Extent::Whole && candidate.rank <= whole;
-            !partial && !entry.is_wrapper() && !(entry.last_resort && tells)
+            !(partial || entry.is_wrapper() || entry.last_resort && tells)
         });
         // Entries that are alternatives of each other keep the order of the catalogue.
         let ranks: BTreeMap<usize, usize> = candidates.iter().map(|one| (one.hit.entry, one.rank)).collect();

@@ -76,7 +76,7 @@ impl Words {
             .match_kind(aho_corasick::MatchKind::LeftmostLongest)
             .build(&words)
             .expect("some hundred words are within the automaton's limits");
-        Self { automaton, meanings, lists }
+        Self { lists, automaton, meanings }
     }
 
     pub(super) fn named(&self, text: &str) -> Named {

@@ -27,11 +27,10 @@ fn score(name: &str, pastes: &str, look_alikes: &str) -> (usize, usize, usize, u
         }
     }
     for (_, text) in &look_alikes {
-        for found in Catalogue::builtin().find(text).matches {
+        if let Some(found) = Catalogue::builtin().find(text).matches.first() {
             wrong += 1;
             let kind = if found.kind == ErrorMatchKind::Fuzzy { "fuzzy" } else { "sure" };
             eprintln!("{name}: {} ({kind}) in {text}", found.id);
-            break;
         }
     }
     eprintln!("{name}: {right} of {} right, {wrong} of {} false", pastes.len(), look_alikes.len());

@@ -47,7 +47,6 @@ pub(super) fn usual<'h>(domain: &str, host: &'h str) -> Cow<'h, str> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
     use crate::{MeshBuilder, Settings};

@@ -79,7 +79,7 @@ fn one_path(criterion: &mut Criterion) {
     let client = Client::Inside(Caller::find(&mesh, "n1", "s1-0").expect("it was made"));
     let request = Request::http("s30.n30", 8080);
     criterion.bench_function("one path, 1,000 services", |bench| {
-        bench.iter(|| network.answer(black_box(&client), black_box(&request)))
+        bench.iter(|| network.answer(black_box(&client), black_box(&request)));
     });
 }
 

@@ -41,13 +41,13 @@ pub(super) fn redact(text: &str) -> Option<(String, u64)> {
         let value = &text[start..end];
         let secret = match name {
             _ if is_pair && names::is_secret(name) => Some((start, end)),
-            "name" | "key" | "header" if names::is_secret(value) => VALUE.captures(&after(text, end)).map(|next| {
+            "name" | "key" | "header" if names::is_secret(value) => VALUE.captures(after(text, end)).map(|next| {
                 let quote = next.get(2).expect("it is no option");
                 let start = after_at(text, end) + quote.end();
                 (start, end_of(text, start, next[1].len(), quote.as_str()))
             }),
             "value" | "raw_value" => {
-                let named = NAME.captures(&after(text, end)).is_some_and(|next| names::is_secret(&next[1]));
+                let named = NAME.captures(after(text, end)).is_some_and(|next| names::is_secret(&next[1]));
                 named.then_some((start, end))
             }
             _ => None,

@@ -14,9 +14,10 @@ pub(super) async fn exists(cluster: &Cluster, inputs: &Value) -> Result<(), Erro
         }
     }
     for name in names(inputs.get("revision")) {
-        match cluster.control_plane_of(&[], Some(name)).await {
-            Err(error @ (Error::NoSuch { .. } | Error::Unreachable { .. })) => return Err(error),
-            _ => {}
+        if let Err(error @ (Error::NoSuch { .. } | Error::Unreachable { .. })) =
+            cluster.control_plane_of(&[], Some(name)).await
+        {
+            return Err(error);
         }
     }
     Ok(())

@@ -64,7 +64,7 @@ async fn start(bounds: Bounds) -> (SocketAddr, Sending) {
     };
     let router = Router::new()
         .route("/livez", get(|| async { "ok" }))
-        .route("/never", get(|| std::future::pending::<()>()))
+        .route("/never", get(std::future::pending::<()>))
         .route("/large", get(large))
         .with_state(sending.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

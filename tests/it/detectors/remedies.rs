@@ -18,7 +18,9 @@ const COMMANDS: [&str; 4] = ["kubectl ", "az ", "istioctl ", "openssl "];
 
 /// What no object at hand tells: names in Azure, files of the reader, choices; and the parts of a pattern that the sentence
 /// explains.
-const NOT_KNOWN: [&str; 22] = [
+const NOT_KNOWN: [&str; 24] = [
+    "protocol",
+    "port",
     "rg",
     "group",
     "cluster",

@@ -249,7 +249,7 @@ async fn parts_and_events_are_kept_in_their_order() {
 #[tokio::test]
 async fn long_queue_is_as_quick_as_a_short_one() {
     let database = Database::sqlite();
-    let history = History::open(&database.url(), Duration::from_secs(60)).unwrap();
+    let history = History::open(&database.url(), Duration::from_mins(1)).unwrap();
     let begun = Instant::now();
     for number in 0..10_000 {
         add(

@@ -42,7 +42,7 @@ fn edit(path: &Path, change: impl FnOnce(&mut Value)) {
     fs::write(path, value.to_string()).unwrap();
 }
 
-fn items<'a>(list: &'a mut Value) -> &'a mut Vec<Value> {
+fn items(list: &mut Value) -> &mut Vec<Value> {
     list["items"].as_array_mut().unwrap()
 }
 

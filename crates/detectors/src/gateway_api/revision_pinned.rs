@@ -112,7 +112,7 @@ fn services_with_routes(mesh: &Mesh) -> Vec<&Object> {
 
 fn relabel(object: &Object, revision: &str) -> String {
     let resource = if object.kind() == Kind::Service { "service" } else { "gateways.gateway.networking.k8s.io" };
-    format!("kubectl label {resource} {} -n {} {REVISION}={revision} --overwrite", object.name(), object.namespace(),)
+    format!("kubectl label {resource} {} -n {} {REVISION}={revision} --overwrite", object.name(), object.namespace())
 }
 
 fn nobody_acts<'m>(

@@ -117,8 +117,8 @@ impl<'m> Requests<'m> {
         let text = |field: &&str| covers_text(own.get(field), others.get(field));
         let map =
             |field: &&str| own.field(field).entries().all(|(key, value)| value_covers(value, others.field(field), key));
-        path && TEXTS.iter().all(|field| text(&field))
-            && MAPS.iter().all(|field| map(&field))
+        path && TEXTS.iter().all(text)
+            && MAPS.iter().all(map)
             && is_same_or_unset(own.get("port"), others.get("port"))
             && is_same_or_unset(own.field("sourceNamespace"), others.field("sourceNamespace"))
             && is_subset(own.field("withoutHeaders"), others.field("withoutHeaders"))

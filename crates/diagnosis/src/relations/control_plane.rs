@@ -45,7 +45,7 @@ pub(super) const ROWS: &[Relation] = &[
     row(Codes(&["INJ0005"]), Namespace, Codes(&["IST0158", "UPG0001", "UPG0002", "ENV0014", "CPL0012", "INJ0107", "INJ0111"]), "the pods were not restarted after the namespace got another revision"),
     row(Codes(&["ENV0015", "INJ0005"]), Mesh, Codes(&["UPG0001"]), "pods were not restarted during an upgrade"),
     row(Codes(&["CPL0007", "ENV0014", "INJ0014"]), Selects, Codes(&["CPL0012", "IST0158", "ENV0013", "CPL0010", "ENV0010"]), "the proxies are of another version than their control plane"),
-    row(Codes(&["CRT0003", "CRT0007", "CRT0008", "LOG0036", "LOG0037", "LOG0038"]), Mesh, Codes(&["ENV0021", "LOG0067", "LOG0069", "LOG0064"]), "there are two roots of trust"),
+    row(Codes(&["CRT0003", "CRT0007", "CRT0008", "LOG0037", "LOG0038"]), Mesh, Codes(&["ENV0021", "LOG0067", "LOG0069", "LOG0064"]), "there are two roots of trust"),
     row(Codes(&["ENV0021", "CRT0005", "LOG0067", "LOG0069"]), EndpointOf, Client(NO_CONNECTION), "the two ends do not trust each other"),
     row(Codes(&["ENV0021", "ENV0006", "CRT0005", "LOG0067", "LOG0068", "LOG0069"]), Selects, Client(NO_CONNECTION), "the two ends do not trust each other"),
     row(Codes(&["ENV0006", "LOG0068"]), EndpointOf, Client(NO_CONNECTION), "the certificate has expired"),

@@ -57,7 +57,7 @@ impl AccessLogLine {
 
     fn take_words(&mut self, line: &str) {
         let mut after_request = false;
-        for word in line.split([' ', '\t', '"', ',', ';', '[', ']']).flat_map(|word| word.rsplit('=').next()) {
+        for word in line.split([' ', '\t', '"', ',', ';', '[', ']']).filter_map(|word| word.rsplit('=').next()) {
             if word.starts_with('/') && self.method.is_some() && self.path.is_none() {
                 self.path = path(word);
             } else if word.starts_with("HTTP/") {

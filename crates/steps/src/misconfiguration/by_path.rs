@@ -59,8 +59,8 @@ impl<'m> ByPath<'m> {
         };
         let reaches = delivered.reaches.as_deref().unwrap_or("the host outside");
         let route = || {
-            let hops = delivered.hops.iter().filter_map(|hop| hop.by.clone());
-            hops.filter(|by| by.kind == "VirtualService").last()
+            let mut hops = delivered.hops.iter().filter_map(|hop| hop.by.clone());
+            hops.rfind(|by| by.kind == "VirtualService")
         };
         if flag("UT") {
             let decided_by = route().map(|by| Decided { field: timeout_of(&by.field), ..by });
@@ -84,23 +84,21 @@ impl<'m> ByPath<'m> {
         let pod = self.mesh.find(Kind::Pod, namespace, pod)?;
         let address = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<SocketAddr>().ok());
         let (local, remote) = (address(&sample.downstream_local_address), address(&sample.downstream_remote_address));
-        let mut request = match requests::request_of(sample) {
-            Some(request) => request,
-            None => {
-                let local = local?;
-                let mut request = Request::http(&local.ip().to_string(), local.port());
-                request.protocol = if sample.requested_server_name.is_some() { Protocol::Tls } else { Protocol::Tcp };
-                request.server_name = Some(sample.requested_server_name.clone().unwrap_or_default());
-                request
-            }
+        let mut request = if let Some(request) = requests::request_of(sample) {
+            request
+        } else {
+            let local = local?;
+            let mut request = Request::http(&local.ip().to_string(), local.port());
+            request.protocol = if sample.requested_server_name.is_some() { Protocol::Tls } else { Protocol::Tcp };
+            request.server_name = Some(sample.requested_server_name.clone().unwrap_or_default());
+            request
         };
         if failure.side == Side::Inbound {
-            return match self.network.caller_at(remote?.ip()) {
-                Some(caller) => Some((Client::Inside(caller), request)),
-                None => {
-                    request.dialled = local.map(|local| (local.ip(), local.port()));
-                    Some((Client::Outside { address: remote.map(|remote| remote.ip()) }, request))
-                }
+            return if let Some(caller) = self.network.caller_at(remote?.ip()) {
+                Some((Client::Inside(caller), request))
+            } else {
+                request.dialled = local.map(|local| (local.ip(), local.port()));
+                Some((Client::Outside { address: remote.map(|remote| remote.ip()) }, request))
             };
         }
         request.dialled = local.map(|local| (local.ip(), local.port()));

@@ -124,13 +124,12 @@ pub(super) async fn gather(cluster: &Cluster, input: &ProxyStatusInput) -> Resul
     let control_plane = cluster.control_plane_of(&[], input.revision.as_deref()).await?;
     let now = cluster.now();
     let istio = control_plane.namespaces();
-    let mut replicas = match &pod {
-        Some(pod) => ask_for(cluster, control_plane.istiods, pod, now).await?,
-        None => {
-            let asked = stream::iter(control_plane.istiods).map(|istiod| ask(cluster, istiod, now));
-            let asked: Vec<Result<Asked<'_>, Error>> = asked.buffered(AT_ONCE).collect().await;
-            asked.into_iter().collect::<Result<_, _>>()?
-        }
+    let mut replicas = if let Some(pod) = &pod {
+        ask_for(cluster, control_plane.istiods, pod, now).await?
+    } else {
+        let asked = stream::iter(control_plane.istiods).map(|istiod| ask(cluster, istiod, now));
+        let asked: Vec<Result<Asked<'_>, Error>> = asked.buffered(AT_ONCE).collect().await;
+        asked.into_iter().collect::<Result<_, _>>()?
     };
     let is_complete = control_plane.skipped.is_empty();
     let mut skipped = control_plane.skipped;
