@@ -18,7 +18,8 @@ const COMMANDS: [&str; 4] = ["kubectl ", "az ", "istioctl ", "openssl "];
 
 /// What no object at hand tells: names in Azure, files of the reader, choices; and the parts of a pattern that the sentence
 /// explains.
-const NOT_KNOWN: [&str; 24] = [
+const NOT_KNOWN: [&str; 25] = [
+    "suffix",
     "protocol",
     "port",
     "rg",
