@@ -750,7 +750,7 @@ async fn drift_of_an_installation_is_named() {
         ["CPL0006", "tag prod points to revision 1-20"],
         ["CPL0004", "MutatingWebhookConfiguration istio-sidecar-injector: its CA bundle holds no certificate"],
         ["CPL0004", "ValidatingWebhookConfiguration istio-validator-istio-system: it has no CA bundle"],
-        ["CPL0004", "ConfigMap web/istio-ca-root-cert: its certificates are not those"],
+        ["CPL0013", "two authorities are in use"],
         ["CPL0004", "ConfigMap istio-system/istio: it has no key mesh"],
         ["CPL0004", "sidecars.networking.istio.io: it serves"],
     ] {

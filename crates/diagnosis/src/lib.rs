@@ -1,9 +1,9 @@
 //! Diagnosis: from what the steps find to the causes, the gravest first, each once.
 //!
 //! [`diagnose`] takes what was found, what the access logs say and the mesh, and is pure: the same evidence gives the
-//! same answer. What several steps found is one [fact](fact); a table of [relations] says which kinds of facts explain
+//! same answer. What several steps found is one fact; a table of relations says which kinds of facts explain
 //! which others, and the mesh says whether it holds between two at hand; a cause is what nothing else explains. Causes
-//! are put in [order](rank) by who suffers.
+//! are put in order by who suffers.
 
 mod answer;
 mod causes;

@@ -22,8 +22,7 @@ pub(crate) fn of_namespaces<'r>(
     let mut groups: Vec<(BTreeSet<Vec<u8>>, String, Vec<&str>)> = Vec::new();
     for (namespace, pem) in roots {
         let own = certificates(pem);
-        // What cannot be read is no authority.
-        if own.is_empty() || Certificate::first_in(pem.as_bytes()).is_none() {
+        if own.is_empty() {
             continue;
         }
         // A bundle with an old root and the new one belongs to both: it joins what it overlaps.

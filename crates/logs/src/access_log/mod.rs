@@ -2,7 +2,7 @@
 //!
 //! The formats are those of <https://istio.io/latest/docs/tasks/observability/logs/access-log/>; releases before 1.9
 //! wrote neither response code details nor connection termination details, and older ones no route name. Of a format of
-//! the mesh's own, [`AccessLogLine::by_values`] tells the fields by what stands in them.
+//! the mesh's own, `AccessLogLine::by_values` tells the fields by what stands in them.
 
 mod by_values;
 
